@@ -1,0 +1,1 @@
+"""Adapters: one package per product or protocol family; bytes in, readings out."""

@@ -1,0 +1,40 @@
+"""The port for one product or protocol family."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from gateway.model.frame import Frame
+from gateway.model.reading import Ignored, Reading
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What an adapter says of itself.
+
+    `topics` are MQTT filters it can read; `branch` is the filter that one device may publish to,
+    with `{native_id}` in it, and `inbox` the filter it may subscribe to ("" for none). `urgent` are
+    byte strings that mark a frame which must overtake others on its way to the disk.
+    """
+
+    id: str
+    product: str
+    version: str
+    topics: tuple[str, ...]
+    branch: str
+    inbox: str = ""
+    urgent: tuple[bytes, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+class Adapter(Protocol):
+    """One product or protocol family; pure: bytes in, readings out."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it reads and where that is documented."""
+        ...
+
+    def decode(self, frame: Frame) -> Sequence[Reading | Ignored]:
+        """Read one frame; raises Undecodable. Never looks at anything but the frame."""
+        ...

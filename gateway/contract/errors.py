@@ -1,0 +1,30 @@
+"""The one small family of errors: each says what happens next."""
+
+
+class VakaError(Exception):
+    """An error that a person can act on: its text says what was found and what happens next."""
+
+
+class ConfigurationError(VakaError):
+    """A setting is wrong; each line names file, key, what was found and what is allowed."""
+
+
+class Undecodable(VakaError):  # noqa: N818 - it names the frame's state, as the quarantine page shows it
+    """The adapter cannot read this frame; it goes to quarantine with the reason and the clause.
+
+    `native_id` is the device if the frame still tells it.
+    """
+
+    def __init__(self, reason: str, *, clause: str, native_id: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.clause = clause
+        self.native_id = native_id
+
+
+class StoreUnavailableError(VakaError):
+    """The disk or database refused; the caller keeps what it has and tries again."""
+
+
+class Refused(VakaError):  # noqa: N818 - it names what happened to the answer
+    """A person's answer does not fit the alert as it stands; nothing was changed."""

@@ -1,0 +1,101 @@
+"""The port for state: one transaction a batch, and the questions people ask."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway.model.alert import Alert, AlertEntry
+from gateway.model.delivery import Delivery
+from gateway.model.event import Event
+from gateway.model.frame import Frame
+from gateway.model.registry import RegistryDocument
+from gateway.model.status import DeviceStatus, Discovered, Timer
+from gateway.model.trace import Trace
+
+
+class Changes(msgspec.Struct):
+    """Everything one batch of inputs changed; committed as one transaction with the cursor."""
+
+    events: list[Event] = []
+    traces: list[Trace] = []
+    quarantine: list[tuple[Frame, str, str, str]] = []  # frame, device, reason, clause
+    statuses: dict[str, DeviceStatus] = {}
+    discovered: dict[str, Discovered] = {}
+    memories: dict[str, dict[str, Any] | None] = {}
+    timers: dict[str, Timer | None] = {}
+    alerts: dict[str, Alert] = {}
+    entries: list[AlertEntry] = []
+    deliveries: dict[str, Delivery] = {}
+    registry: RegistryDocument | None = None
+    refusals: dict[int, str] = {}  # journal position of a person's answer -> why it did not fit
+
+
+class Snapshot(msgspec.Struct):
+    """What the engine needs to go on after a restart."""
+
+    cursor: int
+    registry: RegistryDocument
+    statuses: dict[str, DeviceStatus]
+    discovered: dict[str, Discovered]
+    memories: dict[str, dict[str, Any]]
+    timers: dict[str, Timer]
+    alerts: dict[str, Alert]
+    deliveries: dict[str, Delivery]
+
+
+class Store(Protocol):
+    """State that is committed with the cursor, and the questions people ask of it.
+
+    Methods may be called from other threads than the engine's; every error is StoreUnavailableError.
+    """
+
+    def load(self) -> Snapshot:
+        """Return the state as of the last commit: open alerts only, deliveries not yet settled."""
+        ...
+
+    def known(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those event ids that the event log already has."""
+        ...
+
+    def commit(self, changes: Changes, cursor: int) -> None:
+        """Write everything and the cursor in one durable transaction, or nothing."""
+        ...
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """Return an alert, open or closed."""
+        ...
+
+    def closed_alerts(self, limit: int) -> list[Alert]:
+        """Return the alerts closed last, newest first."""
+        ...
+
+    def history(self, alert_id: str) -> list[AlertEntry]:
+        """Return the course of events of an alert, oldest first."""
+        ...
+
+    def deliveries(self, alert_id: str) -> list[Delivery]:
+        """Return the deliveries of an alert, oldest first."""
+        ...
+
+    def events(
+        self, *, frame: int | None = None, device: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[tuple[int, Event]]:
+        """Return events with their place in the log, oldest first (newest first for a device)."""
+        ...
+
+    def traces(self, *, frame: int | None = None, limit: int = 100) -> list[Trace]:
+        """Return the remarks on one frame, or the newest remarks."""
+        ...
+
+    def quarantined(self, *, limit: int = 100) -> list[tuple[Frame, str, str, str]]:
+        """Return the newest quarantined frames with device, reason and clause."""
+        ...
+
+    def alerts_of_frame(self, frame: int) -> list[Alert]:
+        """Return the alerts that a frame raised or changed."""
+        ...
+
+    def close(self) -> None:
+        """Release the storage."""
+        ...

@@ -1,0 +1,1 @@
+"""The five nouns and what they speak about; imports nothing of ours."""

@@ -1,0 +1,48 @@
+"""Frame: bytes exactly as they arrived, and the only way in for anything that changes the state."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Transport(StrEnum):
+    """How a frame came in; the last four are inputs made inside the house, journalled like any other."""
+
+    MQTT = "mqtt"
+    HTTP = "http"
+    BLE = "ble"
+    SIP = "sip"
+    PERSON = "person"
+    CLOCK = "clock"
+    REGISTRY = "registry"
+    RECEIPT = "receipt"
+
+
+INTERNAL = frozenset({Transport.PERSON, Transport.CLOCK, Transport.REGISTRY, Transport.RECEIPT})
+"""Transports that no device can speak: a person's answer, a due timer, a registry, a delivery's proof."""
+
+MAX_PAYLOAD_BYTES = 64 * 1024
+"""Largest payload of one frame (standard device interface, version 1, MQTT limits)."""
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One message as it arrived.
+
+    `channel` is the MQTT topic, the HTTP path, the characteristic or the SIP URI. `source` is the
+    authenticated sender ("" where the way in cannot know, as behind a broker). `fault` is the
+    transport's own verdict when the bytes could not become a message at all: then `payload` holds
+    the evidence. `position` is the journal's number for the frame, 0 before it is journalled; it is
+    also the frame's trace id.
+    """
+
+    transport: Transport
+    channel: str
+    payload: bytes
+    received_at: datetime
+    ingress: str = ""
+    source: str = ""
+    retained: bool = False
+    duplicate: bool = False
+    fault: str = ""
+    position: int = 0

@@ -1,0 +1,228 @@
+"""The registry: tenants, units, teams, ladders, homes, persons as opaque references, devices, enrolments."""
+
+from collections.abc import Mapping
+from datetime import datetime, time
+from typing import Annotated, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway.model.vocabulary import DeviceKind
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
+"""An identity: letters, digits and . _ : / - , at most 128 characters; never a personal number."""
+
+Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tenant(_Record):
+    """A municipality or provider whose data is its own; `time_zone` is an IANA name."""
+
+    id: Id
+    name: str
+    time_zone: str = "Europe/Stockholm"
+
+
+class Unit(_Record):
+    """An organisational unit of a tenant."""
+
+    id: Id
+    tenant: Id
+    name: str
+
+
+class Team(_Record):
+    """People who answer together: a home-care group, the night patrol, technicians, an alarm centre."""
+
+    id: Id
+    unit: Id
+    name: str
+
+
+class Step(_Record):
+    """One rung: who is offered the alert, and after how many seconds of silence the next rung is taken.
+
+    `within_s` None means the time that the alert's rule sets.
+    """
+
+    to: tuple[Id, ...] = Field(min_length=1)
+    within_s: Seconds | None = None
+
+
+class Ladder(_Record):
+    """An escalation policy. Its last step repeats until a person answers: a ladder has no end."""
+
+    id: Id
+    tenant: Id
+    steps: tuple[Step, ...] = Field(min_length=1)
+    repeat_s: Seconds = 120
+
+
+class Zone(_Record):
+    """The circle a person is expected to stay in: WGS 84 degrees, metres."""
+
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    radius_m: float = Field(gt=0, le=100_000)
+
+
+class Window(_Record):
+    """A daily planned time, local to the tenant: starts, and lasts that many minutes."""
+
+    ref: Id
+    at: time
+    minutes: float = Field(gt=0, le=24 * 60)
+
+
+class Home(_Record):
+    """Where somebody lives, and which ladders its care alerts and technical alerts climb."""
+
+    id: Id
+    tenant: Id
+    unit: Id
+    care_ladder: Id
+    technical_ladder: Id
+    zone: Zone | None = None
+
+
+class Person(_Record):
+    """A resident by opaque reference; `flags` come from the care plan (as `night_wandering`)."""
+
+    ref: Id
+    home: Id
+    flags: frozenset[str] = frozenset()
+
+
+class Device(_Record):
+    """A thing that sends. `native_id` is its vendor's name for it, unique within its adapter.
+
+    `via` is the bridge it speaks through. `secret` is the salted digest of its MQTT password and
+    `certificate` the common name of its client certificate.
+    """
+
+    id: Id
+    tenant: Id
+    adapter: Id
+    native_id: str = Field(min_length=1, max_length=256)
+    kind: DeviceKind
+    model: str = ""
+    via: Id | None = None
+    secret: str | None = None
+    certificate: str | None = None
+
+
+class Enrolment(_Record):
+    """Gives a device its meaning: for whom it watches, since when, and with which numbers.
+
+    `heartbeat_s` is how often the device is heard at least when it is well; None means it is not
+    supervised. `role` tells what its button or contact means here (as `entrance_door`, `lamp`).
+    """
+
+    device: Id
+    home: Id
+    person: Id | None = None
+    since: datetime
+    role: str = ""
+    supervised: bool = True
+    heartbeat_s: Seconds | None = None
+    doses: tuple[Window, ...] = ()
+    looks: tuple[Window, ...] = ()
+
+    @model_validator(mode="after")
+    def _since_is_aware(self) -> Self:
+        if self.since.tzinfo is None:
+            raise ValueError("since needs an offset, as 2026-01-31T00:00:00+01:00")
+        return self
+
+
+class RegistryDocument(_Record):
+    """The registry as it stands in a file; names are singular because TOML repeats the heading."""
+
+    tenant: tuple[Tenant, ...] = ()
+    unit: tuple[Unit, ...] = ()
+    team: tuple[Team, ...] = ()
+    ladder: tuple[Ladder, ...] = ()
+    home: tuple[Home, ...] = ()
+    person: tuple[Person, ...] = ()
+    device: tuple[Device, ...] = ()
+    enrolment: tuple[Enrolment, ...] = ()
+
+
+class Registry:
+    """The registry document, indexed for the questions the pipeline asks. Immutable once made.
+
+    Raises ValueError, naming the record and the missing or doubled reference, if it does not hold
+    together.
+    """
+
+    def __init__(self, document: RegistryDocument) -> None:
+        self.document = document
+        self.tenants = _index("tenant", document.tenant, "id")
+        self.units = _index("unit", document.unit, "id")
+        self.teams = _index("team", document.team, "id")
+        self.ladders = _index("ladder", document.ladder, "id")
+        self.homes = _index("home", document.home, "id")
+        self.persons = _index("person", document.person, "ref")
+        self.devices = _index("device", document.device, "id")
+        self.enrolments = _index("enrolment", document.enrolment, "device")
+        self.by_native = {(d.adapter, d.native_id): d for d in document.device}
+        if len(self.by_native) != len(self.devices):
+            raise ValueError("device: two devices share one adapter and native_id")
+        self._devices_of: dict[str, list[Device]] = {}
+        for enrolment in document.enrolment:
+            self._refer("enrolment", enrolment.device, "device", enrolment.device, self.devices)
+            self._devices_of.setdefault(enrolment.home, []).append(self.devices[enrolment.device])
+        self._check_references()
+
+    def devices_of(self, home: str) -> list[Device]:
+        """Return the devices enrolled in a home."""
+        return self._devices_of.get(home, [])
+
+    def _check_references(self) -> None:
+        for unit in self.units.values():
+            self._refer("unit", unit.id, "tenant", unit.tenant, self.tenants)
+        for team in self.teams.values():
+            self._refer("team", team.id, "unit", team.unit, self.units)
+        for ladder in self.ladders.values():
+            self._refer("ladder", ladder.id, "tenant", ladder.tenant, self.tenants)
+            for name in (name for step in ladder.steps for name in step.to):
+                self._refer("ladder", ladder.id, "steps.to", name, self.teams)
+        self._check_homes()
+
+    def _check_homes(self) -> None:
+        for home in self.homes.values():
+            self._refer("home", home.id, "tenant", home.tenant, self.tenants)
+            self._refer("home", home.id, "unit", home.unit, self.units)
+            self._refer("home", home.id, "care_ladder", home.care_ladder, self.ladders)
+            self._refer("home", home.id, "technical_ladder", home.technical_ladder, self.ladders)
+        for person in self.persons.values():
+            self._refer("person", person.ref, "home", person.home, self.homes)
+        for device in self.devices.values():
+            self._refer("device", device.id, "tenant", device.tenant, self.tenants)
+            if device.via is not None:
+                self._refer("device", device.id, "via", device.via, self.devices)
+        for enrolment in self.enrolments.values():
+            self._refer("enrolment", enrolment.device, "home", enrolment.home, self.homes)
+            if enrolment.person is not None:
+                self._refer("enrolment", enrolment.device, "person", enrolment.person, self.persons)
+
+    @staticmethod
+    def _refer(kind: str, owner: str, key: str, name: str, known: Mapping[str, object]) -> None:
+        if name not in known:
+            raise ValueError(f"{kind} {owner}: {key} = {name!r}, which the registry does not have")
+
+
+R = TypeVar("R")
+
+
+def _index(kind: str, records: tuple[R, ...], key: str) -> dict[str, R]:
+    found: dict[str, R] = {}
+    for record in records:
+        name: str = getattr(record, key)
+        if name in found:
+            raise ValueError(f"{kind} {name}: stands twice")
+        found[name] = record
+    return found

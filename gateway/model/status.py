@@ -1,0 +1,63 @@
+"""What the gateway remembers between frames: device status, discovered devices, timers."""
+
+from datetime import datetime
+
+import msgspec
+
+from gateway.model.vocabulary import DeviceKind
+
+
+class DeviceStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The latest word of one enrolled device. Owned and changed by the single writer only.
+
+    `slots` holds each state slot's present event type and `since` when it was entered. `newest_at`
+    is the device time of its newest event, the watermark that makes most events provably new.
+    `recent` holds digests of its last payloads, for protocols without an idempotency key.
+    """
+
+    device: str
+    last_seen_at: datetime | None = None
+    newest_at: datetime | None = None
+    slots: dict[str, str] = {}
+    since: dict[str, datetime] = {}
+    battery_percent: float | None = None
+    uncertain: list[str] = []
+    recent: dict[str, datetime] = {}
+
+    @property
+    def offline(self) -> bool:
+        """True when the device's own link state says so."""
+        return self.slots.get("link") == "device.offline"
+
+
+class Discovered(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A device that spoke and is not enrolled: shown to engineers, silent for staff."""
+
+    adapter: str
+    native_id: str
+    kind: DeviceKind
+    first_seen_at: datetime
+    last_seen_at: datetime
+    frames: int = 1
+    last_frame: int = 0
+    last_type: str = ""
+    ingress: str = ""
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A durable promise to look again. `set_at` survives restarts: an overdue timer fires at once, marked.
+
+    `owner` is a rule's id, or "alert" for an alert's own deadline; `subject` a device, home or alert.
+    """
+
+    owner: str
+    subject: str
+    name: str
+    due_at: datetime
+    set_at: datetime
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        """The timer's identity: arming it again moves it."""
+        return f"{self.owner}\0{self.subject}\0{self.name}"

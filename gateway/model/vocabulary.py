@@ -1,0 +1,262 @@
+"""The vocabulary of the standard device interface, version 1: every kind of event, and its typed values."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class DeviceKind(StrEnum):
+    """What a device is for; the four first classes of requirement S3-01, then S3-06 and S3-07."""
+
+    LOCK = "lock"
+    GPS_ALARM = "gps_alarm"
+    GPS_TRACKER = "gps_tracker"
+    DISPENSER = "medication_dispenser"
+    CAMERA = "camera"
+    SOCIAL_ALARM = "social_alarm"
+    DOOR_CONTACT = "door_contact"
+    MOTION_SENSOR = "motion_sensor"
+    BED_SENSOR = "bed_sensor"
+    FALL_DETECTOR = "fall_detector"
+    SMOKE_DETECTOR = "smoke_detector"
+    LEAK_DETECTOR = "leak_detector"
+    ENURESIS_DETECTOR = "enuresis_detector"
+    BUTTON = "button"
+    GATEWAY = "gateway"
+    UNKNOWN = "unknown"
+
+
+class ClockQuality(StrEnum):
+    """How far the device's own time can be believed (`clockquality` on the wire)."""
+
+    SYNCED = "synced"
+    UNSYNCED = "unsynced"
+    NONE = "none"  # the device gave no time: occurred_at is the time of receipt
+
+
+class Values(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event may carry beside its type: charge in percent, radio quality, the vendor's own scalars.
+
+    `details` keeps vendor values that help an engineer and say nothing about a person.
+    """
+
+    battery_percent: float | None = None
+    link_quality: float | None = None
+    details: dict[str, str | int | float | bool] = {}
+
+
+class Means(StrEnum):
+    """By what a lock was operated."""
+
+    PHONE = "phone"
+    TAG = "tag"
+    CODE = "code"
+    KEY = "key"
+    INSIDE_KNOB = "inside_knob"
+    REMOTE = "remote"
+    AUTOMATIC = "automatic"
+    UNKNOWN = "unknown"
+
+
+class LockValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """By what means, whose opaque credential, for which visit."""
+
+    means: Means = Means.UNKNOWN
+    credential: str | None = None
+    visit: str | None = None
+
+
+class DoorValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """How long the door has stood open, seconds."""
+
+    open_s: float | None = None
+
+
+class AlarmValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """A call for help: presses counted by the device, and where, WGS 84 degrees and metres."""
+
+    presses: int = 1
+    latitude: float | None = None
+    longitude: float | None = None
+    accuracy_m: float | None = None
+
+
+class PositionValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """A fix: WGS 84 degrees, metres, km/h; `source` as the device says it (gnss, wifi, cell, beacon)."""
+
+    latitude: float
+    longitude: float
+    accuracy_m: float | None = None
+    altitude_m: float | None = None
+    speed_kmh: float | None = None
+    source: str | None = None
+
+
+class GeofenceValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """Which zone, by the device's own reference, and where it was crossed."""
+
+    geofence: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    accuracy_m: float | None = None
+
+
+class MedicationValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """An opaque dose reference, when it was due, its window in minutes; never a drug or a prescription."""
+
+    dose: str | None = None
+    due_at: datetime | None = None
+    window_min: float | None = None
+    presses: int | None = None
+
+
+class SupervisionOutcome(StrEnum):
+    """What the operator saw."""
+
+    SEEN = "seen"
+    NOT_VISIBLE = "not_visible"
+    ABNORMAL = "abnormal"
+
+
+class SupervisionValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """A look: outcome, masking level (VKP supervision class 0 to 4), slot and grant references, seconds."""
+
+    outcome: SupervisionOutcome | None = None
+    masking: int | None = None
+    slot: str | None = None
+    grant: str | None = None
+    duration_s: float | None = None
+
+
+class HealthValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """Device health: free code, link type as data (no closed list, S1-31), firmware, revision, seconds."""
+
+    code: str | None = None
+    link: str | None = None
+    firmware: str | None = None
+    config_revision: int | None = None
+    connected_since: datetime | None = None
+    silent_s: float | None = None
+
+
+class SensorValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """A passive sensor: location in the home, how long, seconds; which button and how it was pressed."""
+
+    location: str | None = None
+    duration_s: float | None = None
+    button: str | None = None
+    press: str | None = None
+
+
+class VisitValues(Values, frozen=True, kw_only=True, omit_defaults=True):
+    """Staff presence: opaque visit and credential references."""
+
+    visit: str | None = None
+    credential: str | None = None
+
+
+class EventType(msgspec.Struct, frozen=True):
+    """One word of the vocabulary.
+
+    `slot` names the state that the event is a level of ("" for a happening); two types of one slot
+    exclude each other. `condition` marks a level that is still true when it is heard late, retained
+    or first: a retained "offline" is news, a retained "unlocked" is old.
+    """
+
+    name: str
+    values: type[Values]
+    slot: str = ""
+    condition: bool = False
+
+    @property
+    def wire(self) -> str:
+        """The CloudEvents `type` of the word (`vaka.lock.unlocked.v1`)."""
+        return f"vaka.{self.name}.v1"
+
+
+def _words() -> list[EventType]:
+    t = EventType
+    return [
+        t("heartbeat", HealthValues),
+        t("test", HealthValues),
+        t("device.online", HealthValues, "link"),
+        t("device.offline", HealthValues, "link", condition=True),
+        t("device.fault", HealthValues, "fault", condition=True),
+        t("device.ok", HealthValues, "fault"),
+        t("device.discovered", HealthValues),
+        t("device.tamper", HealthValues),
+        t("device.end_of_life", HealthValues, "life", condition=True),
+        t("battery.low", HealthValues, "battery", condition=True),
+        t("battery.critical", HealthValues, "battery", condition=True),
+        t("battery.ok", HealthValues, "battery"),
+        t("power.lost", HealthValues, "power", condition=True),
+        t("power.restored", HealthValues, "power"),
+        t("link.changed", HealthValues),
+        t("lock.locked", LockValues, "lock"),
+        t("lock.unlocked", LockValues, "lock"),
+        t("lock.unlatched", LockValues, "lock"),
+        t("lock.jammed", LockValues, "lock", condition=True),
+        t("lock.not_fully_locked", LockValues, "lock", condition=True),
+        t("lock.denied", LockValues),
+        t("door.opened", DoorValues, "door"),
+        t("door.closed", DoorValues, "door"),
+        t("door.left_open", DoorValues),
+        t("visit.started", VisitValues, "visit"),
+        t("visit.ended", VisitValues, "visit"),
+        t("alarm.manual", AlarmValues),
+        t("alarm.cancelled", AlarmValues),
+        t("fall.detected", AlarmValues),
+        t("position.update", PositionValues),
+        t("geofence.exit", GeofenceValues),
+        t("geofence.enter", GeofenceValues),
+        t("wear.on", HealthValues, "wear"),
+        t("wear.off", HealthValues, "wear"),
+        t("charging.started", HealthValues, "charging"),
+        t("charging.stopped", HealthValues, "charging"),
+        t("fix.lost", HealthValues),
+        t("button.pressed", SensorValues),
+        t("bed.exit", SensorValues, "bed"),
+        t("bed.enter", SensorValues, "bed"),
+        t("motion.detected", SensorValues),
+        t("presence.detected", SensorValues, "presence"),
+        t("presence.cleared", SensorValues, "presence"),
+        t("inactivity", SensorValues),
+        t("enuresis.detected", SensorValues),
+        t("smoke.detected", SensorValues, "smoke", condition=True),
+        t("smoke.cleared", SensorValues, "smoke"),
+        t("leak.detected", SensorValues, "leak", condition=True),
+        t("leak.cleared", SensorValues, "leak"),
+        t("medication.reminded", MedicationValues),
+        t("medication.dispensed", MedicationValues),
+        t("medication.taken", MedicationValues),
+        t("medication.missed", MedicationValues),
+        t("medication.retracted", MedicationValues),
+        t("medication.early", MedicationValues),
+        t("medication.overdose_attempt", MedicationValues),
+        t("medication.low", MedicationValues, "stock", condition=True),
+        t("medication.empty", MedicationValues, "stock", condition=True),
+        t("medication.filled", MedicationValues, "stock"),
+        t("medication.jam", MedicationValues, "mechanism", condition=True),
+        t("medication.jam_cleared", MedicationValues, "mechanism"),
+        t("medication.lid_opened", MedicationValues),
+        t("medication.cartridge_mismatch", MedicationValues, "cartridge", condition=True),
+        t("supervision.started", SupervisionValues),
+        t("supervision.ended", SupervisionValues),
+        t("supervision.declined", SupervisionValues),
+        t("supervision.performed", SupervisionValues),
+        t("stream.opened", SupervisionValues, "stream"),
+        t("stream.closed", SupervisionValues, "stream"),
+        t("lens.covered", HealthValues, "lens", condition=True),
+        t("lens.clear", HealthValues, "lens"),
+        t("camera.moved", HealthValues),
+        t("privacy.on", HealthValues, "privacy"),
+        t("privacy.off", HealthValues, "privacy"),
+    ]
+
+
+VOCABULARY: dict[str, EventType] = {word.name: word for word in _words()}
+"""Every event type by its dotted name."""
+
+BY_WIRE: dict[str, EventType] = {word.wire: word for word in VOCABULARY.values()}
+"""Every event type by its name on the wire."""

@@ -1,0 +1,1 @@
+"""The ways out to a person: one module per channel."""

@@ -1,0 +1,1 @@
+"""Journals, state stores and session stores."""

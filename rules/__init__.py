@@ -1,0 +1,1 @@
+"""Rules: the safety rules in plain Python; RULES is what the gateway finds."""

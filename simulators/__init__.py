@@ -1,0 +1,1 @@
+"""Simulators: pretend residents, homes and devices; never imports an adapter."""
