@@ -1,0 +1,208 @@
+"""State: what the single writer knows, and the changes since its last commit."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from heapq import heappop, heappush
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.contract import Changes, Snapshot
+from gateway.model.alert import Alert, AlertEntry, AlertState
+from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.event import Event
+from gateway.model.frame import Frame
+from gateway.model.registry import Registry, RegistryDocument
+from gateway.model.status import DeviceStatus, Discovered, Timer
+from gateway.model.trace import Trace
+
+NO_FACTS: Mapping[str, Any] = {}
+EMPTY = Snapshot(0, RegistryDocument(), {}, {}, {}, {}, {}, {})
+ALERT_OWNER = "alert"
+"""Owner of the timers that are alerts' own deadlines."""
+
+
+class State:
+    """Owned by the one writer and changed in place, for speed; every change is also collected for the commit.
+
+    In place is as good as a pure `state -> state'` here, because nobody else can see it: people and
+    pages see only what was committed. Rebuilding it from a snapshot gives an equal state.
+    """
+
+    def __init__(self, snapshot: Snapshot = EMPTY) -> None:
+        self.now = datetime.min.replace(tzinfo=UTC)
+        self.registry = Registry(snapshot.registry)
+        self.statuses = dict(snapshot.statuses)
+        self.discovered = dict(snapshot.discovered)
+        self.alerts = dict(snapshot.alerts)
+        self.deliveries = dict(snapshot.deliveries)
+        self.changes = Changes()
+        self.fresh: set[str] = set()
+        self.offered: list[str] = []
+        self._memories = dict(snapshot.memories)
+        self._timers: dict[str, Timer] = {}
+        self._queue: list[tuple[datetime, str]] = []
+        self._open = {(a.rule, a.subject): a.id for a in self.alerts.values()}
+        self._zones: dict[str, ZoneInfo] = {}
+        for timer in snapshot.timers.values():
+            self._enqueue(timer)
+
+    def take_changes(self) -> Changes:
+        """Hand over what changed since the last call; the caller commits it before the next batch."""
+        taken, self.changes = self.changes, Changes()
+        self.fresh.clear()
+        return taken
+
+    # --- registry and devices ---
+
+    def set_registry(self, document: RegistryDocument) -> None:
+        """Replace the registry; raises ValueError, changing nothing, if it does not hold together."""
+        self.registry = Registry(document)
+        self.changes.registry = document
+        self._zones.clear()
+
+    def zone(self, tenant: str) -> ZoneInfo:
+        """Return a tenant's time zone."""
+        found = self._zones.get(tenant)
+        if found is None:
+            found = self._zones[tenant] = ZoneInfo(self.registry.tenants[tenant].time_zone)
+        return found
+
+    def status(self, device: str) -> DeviceStatus:
+        """Return the latest word of a device, empty if it never spoke."""
+        found = self.statuses.get(device)
+        if found is None:
+            found = self.statuses[device] = DeviceStatus(device=device)
+        return found
+
+    def touched(self, status: DeviceStatus) -> None:
+        """Collect a changed status."""
+        self.changes.statuses[status.device] = status
+
+    def discover(self, key: str, device: Discovered) -> None:
+        """Keep a device that is not enrolled."""
+        self.discovered[key] = self.changes.discovered[key] = device
+
+    # --- facts about frames and events ---
+
+    def add_event(self, event: Event) -> None:
+        """Append to the event log."""
+        self.changes.events.append(event)
+        self.fresh.add(event.id)
+
+    def trace(self, remark: Trace) -> None:
+        """Say why a frame went no further, or what was judged."""
+        self.changes.traces.append(remark)
+
+    def quarantine(self, frame: Frame, device: str, reason: str, clause: str) -> None:
+        """Keep a frame that could not be read, with the reason and the clause."""
+        self.changes.quarantine.append((frame, device, reason, clause))
+
+    # --- rule memory and timers ---
+
+    def recall(self, rule: str, subject: str) -> Mapping[str, Any]:
+        """Return what a rule remembers of a subject."""
+        return self._memories.get(f"{rule}\0{subject}", NO_FACTS)
+
+    def remember(self, rule: str, subject: str, facts: dict[str, Any] | None) -> None:
+        """Keep a rule's facts of a subject; None forgets them."""
+        key = f"{rule}\0{subject}"
+        self.changes.memories[key] = facts
+        if facts is None:
+            self._memories.pop(key, None)
+        else:
+            self._memories[key] = facts
+
+    def arm(self, timer: Timer) -> None:
+        """Look again at `timer.due_at`; the same key moves."""
+        self._enqueue(timer)
+        self.changes.timers[timer.key] = timer
+
+    def disarm(self, key: str) -> None:
+        """Do not look again."""
+        if self._timers.pop(key, None) is not None:
+            self.changes.timers[key] = None
+
+    def timer(self, key: str) -> Timer | None:
+        """Return an armed timer."""
+        return self._timers.get(key)
+
+    def timers(self) -> list[Timer]:
+        """Return all armed timers, soonest first."""
+        return sorted(self._timers.values(), key=lambda timer: timer.due_at)
+
+    def next_due(self) -> datetime | None:
+        """Return when the next timer is due."""
+        while self._queue:
+            due_at, key = self._queue[0]
+            timer = self._timers.get(key)
+            if timer is not None and timer.due_at == due_at:
+                return due_at
+            heappop(self._queue)  # moved or disarmed since it was queued
+        return None
+
+    def pop_due(self, now: datetime) -> Timer | None:
+        """Take the next timer that is due, or None."""
+        due_at = self.next_due()
+        if due_at is None or due_at > now:
+            return None
+        _, key = heappop(self._queue)
+        timer = self._timers.pop(key)
+        self.changes.timers[key] = None
+        return timer
+
+    def _enqueue(self, timer: Timer) -> None:
+        self._timers[timer.key] = timer
+        heappush(self._queue, (timer.due_at, timer.key))
+
+    # --- alerts and deliveries ---
+
+    def open_alert(self, rule: str, subject: str) -> Alert | None:
+        """Return the open alert of a rule and subject."""
+        found = self._open.get((rule, subject))
+        return None if found is None else self.alerts[found]
+
+    def put_alert(self, alert: Alert, entry: AlertEntry) -> None:
+        """Keep an alert's new value with its line of history, and its deadline as a durable timer.
+
+        Raises ValueError for an alert that would be open without a deadline: that must never be.
+        """
+        closed = alert.state is AlertState.CLOSED
+        if alert.deadline is None and not closed:
+            raise ValueError(f"alert {alert.id} would be open without a deadline")
+        self.changes.alerts[alert.id] = alert
+        self.changes.entries.append(entry)
+        if closed:
+            self.alerts.pop(alert.id, None)
+            self._open.pop((alert.rule, alert.subject), None)
+            self.disarm(deadline_key(alert.id))
+            return
+        self.alerts[alert.id] = alert
+        self._open[alert.rule, alert.subject] = alert.id
+        if alert.deadline is not None:
+            self._arm_deadline(alert.id, alert.deadline)
+
+    def _arm_deadline(self, alert_id: str, due_at: datetime) -> None:
+        key = deadline_key(alert_id)
+        armed = self._timers.get(key)
+        if armed is None or armed.due_at != due_at:
+            self.arm(
+                Timer(owner=ALERT_OWNER, subject=alert_id, name="deadline", due_at=due_at, set_at=self.now)
+            )
+
+    def offer(self, alert_id: str) -> None:
+        """Ask for the alert to be routed at the end of this step: it is new, moved up, or rings again."""
+        if alert_id not in self.offered:
+            self.offered.append(alert_id)
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        """Keep a delivery's new value."""
+        self.changes.deliveries[delivery.id] = delivery
+        if delivery.state is DeliveryState.QUEUED:
+            self.deliveries[delivery.id] = delivery
+        else:
+            self.deliveries.pop(delivery.id, None)
+
+
+def deadline_key(alert_id: str) -> str:
+    """Return the timer key of an alert's deadline."""
+    return f"{ALERT_OWNER}\0{alert_id}\0deadline"
