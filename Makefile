@@ -1,0 +1,40 @@
+# Vaka: four targets do the daily work; each sets up what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean
+
+BIN := .venv/bin
+SERVERS := mosquitto mosquitto-clients chromium
+CORE := tests/unit tests/contract tests/simulation tests/architecture
+WHOLE := tests/integration tests/browser
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: ## twenty homes and a scripted evening, with the staff page on localhost
+	@scripts/environment requirements.txt
+	@exec $(BIN)/vaka demo $(ARGS)
+
+test: ## every test; the coverage of the pure core is reported and has a floor
+	@scripts/environment requirements-dev.txt
+	@scripts/system-packages $(SERVERS)
+	$(BIN)/pytest $(CORE) --cov --cov-report=term:skip-covered
+	$(BIN)/pytest $(WHOLE)
+
+check: ## lint, format, types and the arrows between packages
+	@scripts/environment requirements-dev.txt
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: ## sustained rates and latencies, printed and kept in benchmarks/results
+	@scripts/environment requirements-dev.txt
+	@scripts/system-packages $(SERVERS)
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: ## compile both lock files again from pyproject.toml
+	@scripts/environment requirements-dev.txt
+	@scripts/lock
+
+clean: ## remove the environment, caches and the demo's data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage var
