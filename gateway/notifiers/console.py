@@ -1,0 +1,26 @@
+"""The log as a channel: one line an alert, for trying things out and as the last trace of an offer."""
+
+import logging
+
+from gateway.model.alert import Alert
+from gateway.model.delivery import Delivery
+
+_LOG = logging.getLogger(__name__)
+
+
+class ConsoleNotifier:
+    """Writes alert id, severity, rule and recipient; nothing about the person."""
+
+    channel = "console"
+
+    async def deliver(self, delivery: Delivery, alert: Alert) -> str:
+        """Write the line; it cannot fail."""
+        _LOG.info(
+            "alert %s severity=%s rule=%s to=%s step=%d",
+            alert.id,
+            alert.severity.value,
+            alert.rule,
+            delivery.recipient,
+            delivery.step,
+        )
+        return ""
