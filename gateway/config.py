@@ -1,13 +1,16 @@
 """Configuration: one TOML file with environment overrides (VAKA_API__PORT=8080), checked before the start."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,6 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from gateway.contract import ConfigurationError
 from gateway.model.registry import Registry, RegistryDocument
@@ -34,6 +38,28 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _fault(key: str, found: str, allowed: str) -> NoReturn:
+    """Raise a fault that concerns the key, relative to the section that is being checked."""
+    raise PydanticCustomError("vaka", "{allowed}", {"key": key, "found": found, "allowed": allowed})
+
+
+def _broker_url(url: str) -> str:
+    allowed = "mqtt://host:port or mqtts://host:port, and nothing more (username and password are own keys)"
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port past 65535 or an unclosed [
+        named = False
+    if (
+        not named
+        or url != f"{parts.scheme}://{parts.netloc}"
+        or "@" in url
+        or parts.scheme not in {"mqtt", "mqtts"}
+    ):
+        _fault("", repr(url), allowed)
+    return url
 
 
 class _Section(BaseModel):
@@ -78,7 +104,7 @@ class BrokerSettings(_Section):
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
-    url: str = Field(pattern=r"^mqtts?://[^/@\s]+$")
+    url: Annotated[str, AfterValidator(_broker_url)]
     client_id: str = Field("vaka-gateway", min_length=1, max_length=64)
     protocol: Literal[4, 5] = 5
     topics: tuple[str, ...] = ()
@@ -153,21 +179,24 @@ class Settings(_Section):
     @classmethod
     def _broker_names_differ(cls, brokers: tuple[BrokerSettings, ...]) -> tuple[BrokerSettings, ...]:
         names = [broker.name for broker in brokers]
-        if len(set(names)) != len(names):
-            raise ValueError("every broker needs a name of its own")
+        for name in names:
+            if names.count(name) > 1:
+                _fault("name", f"{name!r} more than once", "a name of its own for every broker")
         return brokers
 
     @model_validator(mode="after")
     def _safe_by_default(self) -> Self:
         if not is_loopback(self.api.host) and not (self.api.user or self.api.token):
-            raise ValueError(
-                f"api.host = {self.api.host!r} is reachable from other machines: allowed is a loopback "
-                "address, or any address once api.user or api.token is set"
+            _fault(
+                "api.host",
+                repr(self.api.host),
+                "a loopback address, or any once api.user or api.token is set",
             )
         if not is_loopback(self.listener.host) and self.listener.anonymous:
-            raise ValueError(
-                f"listener.host = {self.listener.host!r} is reachable from other machines: "
-                "allowed is listener.anonymous = false"
+            _fault(
+                "listener.anonymous",
+                f"true on {self.listener.host!r}",
+                "false, or a loopback address as listener.host",
             )
         return self
 
@@ -175,15 +204,18 @@ class Settings(_Section):
 def load_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
     """Read the file (or defaults), the environment laid over it; ConfigurationError says all faults."""
     found = _read_toml(path) if path else {}
+    origins: dict[tuple[str, ...], str] = {}
     for name, text in sorted((os.environ if environment is None else environment).items()):
         if name.startswith(PREFIX):
-            _lay_over(found, name.removeprefix(PREFIX).lower().split("__"), text)
-    return _validated(Settings, found, str(path or "environment"))
+            keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            _lay_over(found, keys, text, name)
+            origins[keys] = f"environment {name}"
+    return _validated(Settings, found, str(path or "defaults"), origins)
 
 
 def load_registry(path: Path) -> Registry:
     """Read a registry file; ConfigurationError says every fault with its key."""
-    document = _validated(RegistryDocument, _read_toml(path), str(path))
+    document = _validated(RegistryDocument, _read_toml(path), str(path), {})
     try:
         return Registry(document)
     except ValueError as error:
@@ -193,39 +225,88 @@ def load_registry(path: Path) -> Registry:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode())
-    except FileNotFoundError as error:
-        raise ConfigurationError(f"{path}: there is no such file") from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: not UTF-8 at byte {error.start}") from error
+        found = f"a byte that is not UTF-8 at offset {error.start}"
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path}: not TOML: {error}") from error
+        found = f"a fault in the TOML: {error}"
+    except FileNotFoundError:
+        found = "no such file"
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        found = f"a file that cannot be read ({error.strerror})"
+    raise ConfigurationError(f"{path}: found {found}; allowed: a TOML file in UTF-8")
 
 
-def _lay_over(found: dict[str, Any], keys: list[str], text: str) -> None:
-    for key in keys[:-1]:
-        found = found.setdefault(key, {})
-    found[keys[-1]] = text
+def _lay_over(found: dict[str, Any], keys: tuple[str, ...], text: str, name: str) -> None:
+    """Set one value; a number in the name counts the tables of a list (VAKA_BROKER__0__PASSWORD)."""
+    place: Any = found
+    try:
+        for key in keys[:-1]:
+            place = place[int(key)] if isinstance(place, list) else place.setdefault(key, {})
+        place[int(keys[-1]) if isinstance(place, list) else keys[-1]] = _environment_value(text)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"environment {name}: found no such place; allowed: "
+            "the name of a key, its parts joined by __, a list's tables counted from 0"
+        ) from error
+
+
+def _environment_value(text: str) -> object:
+    """Read lists and tables as TOML; everything else is text, which the key's own type then reads."""
+    if text[:1] not in ("[", "{"):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def _validated(model: type[M], found: dict[str, Any], origin: str) -> M:
+def _validated(
+    model: type[M], found: dict[str, Any], origin: str, origins: Mapping[tuple[str, ...], str]
+) -> M:
     try:
         return model.model_validate(found)
     except ValidationError as error:
-        lines = (_line(origin, fault["loc"], fault["msg"], fault["input"]) for fault in error.errors())
-        raise ConfigurationError("\n".join(lines)) from error
+        lines = [_line(fault, origin, origins) for fault in error.errors()]
+    raise ConfigurationError("\n".join(lines))  # not chained: pydantic's own text would show secrets
 
 
-def _line(origin: str, where: tuple[int | str, ...], message: str, found: object) -> str:
-    """Say one fault: file, key, what was found (secrets excepted), what is allowed."""
-    key = ".".join(str(part) for part in where) or "(file)"
-    allowed = message.removeprefix("Value error, ")
-    secret = any(word in key for word in ("password", "secret", "token_hash"))
-    shown = (
-        "" if isinstance(found, dict | list) or not where else f": found {'***' if secret else repr(found)}"
-    )
-    return f"{origin}: {key}{shown}; allowed: {allowed}"
+def _line(fault: ErrorDetails, origin: str, origins: Mapping[tuple[str, ...], str]) -> str:
+    """Say one fault: where, which key, what was found (never a secret), what is allowed."""
+    context = fault.get("ctx", {}) if fault["type"] == "vaka" else {}
+    keys = tuple(part for part in (*map(str, fault["loc"]), *context.get("key", "").split(".")) if part)
+    laid = (name for place, name in origins.items() if place[: len(keys)] == keys[: len(place)])
+    found = _without_address_secret(context.get("found") or _found(fault, keys))
+    allowed = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    allowed = _ALLOWED.get(fault["type"], allowed)
+    return f"{next(laid, origin)}: {'.'.join(keys)}: found {found}; allowed: {allowed}"
+
+
+_ALLOWED = {
+    "extra_forbidden": "a key that docs/configuration.md names",
+    "missing": "a value; the key must be set",
+    "model_type": "a table",
+    "tuple_type": "a list",
+}
+
+
+_SECRET = ("password", "secret", "token_hash")
+
+
+def _found(fault: ErrorDetails, keys: tuple[str, ...]) -> str:
+    """Name what stood there; the value itself only where a single value of a known key was expected."""
+    if fault["type"] == "missing":
+        return "nothing"
+    if fault["type"] == "extra_forbidden":
+        return "a key that does not exist"
+    if fault["type"] in _ALLOWED or isinstance(fault["input"], dict | list):
+        return f"a value of the type {type(fault['input']).__name__}"
+    if any(word in keys[-1] for word in _SECRET):
+        return "*** (not shown)"
+    return repr(fault["input"])
+
+
+def _without_address_secret(found: str) -> str:
+    return re.sub(r"//.*@", "//***@", found)

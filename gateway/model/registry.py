@@ -170,7 +170,7 @@ class Registry:
         self.enrolments = _index("enrolment", document.enrolment, "device")
         self.by_native = {(d.adapter, d.native_id): d for d in document.device}
         if len(self.by_native) != len(self.devices):
-            raise ValueError("device: two devices share one adapter and native_id")
+            raise ValueError("device: native_id: found one twice within an adapter; allowed: each once")
         self._devices_of: dict[str, list[Device]] = {}
         for enrolment in document.enrolment:
             self._refer("enrolment", enrolment.device, "device", enrolment.device, self.devices)
@@ -212,7 +212,7 @@ class Registry:
     @staticmethod
     def _refer(kind: str, owner: str, key: str, name: str, known: Mapping[str, object]) -> None:
         if name not in known:
-            raise ValueError(f"{kind} {owner}: {key} = {name!r}, which the registry does not have")
+            raise ValueError(f"{kind} {owner}: {key}: found {name!r}; allowed: one that this registry has")
 
 
 R = TypeVar("R")
@@ -223,6 +223,6 @@ def _index(kind: str, records: tuple[R, ...], key: str) -> dict[str, R]:
     for record in records:
         name: str = getattr(record, key)
         if name in found:
-            raise ValueError(f"{kind} {name}: stands twice")
+            raise ValueError(f"{kind}: {key}: found {name!r} twice; allowed: each once")
         found[name] = record
     return found
