@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -50,3 +51,13 @@ _STORED = {name: msgspec.json.Decoder(word.values) for name, word in VOCABULARY.
 def load_values(event_type: str, stored: bytes) -> Values:
     """Decode stored values of an event of that type; KeyError for a type outside the vocabulary."""
     return _STORED[event_type].decode(stored)
+
+
+def flat_values(values: Values) -> dict[str, Any]:
+    """Return the fields that are set, and the vendor's details beside them, as JSON would hold them.
+
+    A detail never hides a field of the same name.
+    """
+    fields: dict[str, Any] = msgspec.to_builtins(values)
+    details: dict[str, Any] = fields.pop("details", {})
+    return {**details, **fields}

@@ -2,8 +2,32 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+
+Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
+Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+Accuracy = Annotated[float, msgspec.Meta(ge=0, le=20_100_000)]
+"""Metres; at most half the Earth's circumference."""
+Altitude = Annotated[float, msgspec.Meta(ge=-12_000, le=100_000)]
+Speed = Annotated[float, msgspec.Meta(ge=0, le=2_000)]
+LinkQuality = Annotated[float, msgspec.Meta(ge=-200, le=255)]
+"""0 to 255 (Zigbee) or dBm."""
+Duration = Annotated[float, msgspec.Meta(ge=0, le=10 * 366 * 86_400)]
+"""Seconds or minutes, never endless."""
+Masking = Annotated[int, msgspec.Meta(ge=0, le=4)]
+"""Supervision class of VKP."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Reference = Annotated[str, msgspec.Meta(max_length=128)]
+"""An opaque reference or a short code."""
+Text = Annotated[str, msgspec.Meta(max_length=512)]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment with its offset."""
+Details = Annotated[dict[Reference, Text | Whole | float | bool], msgspec.Meta(max_length=64)]
 
 
 class DeviceKind(StrEnum):
@@ -41,9 +65,9 @@ class Values(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `details` keeps vendor values that help an engineer and say nothing about a person.
     """
 
-    battery_percent: float | None = None
-    link_quality: float | None = None
-    details: dict[str, str | int | float | bool] = {}
+    battery_percent: Percent | None = None
+    link_quality: LinkQuality | None = None
+    details: Details = {}
 
 
 class Means(StrEnum):
@@ -63,52 +87,52 @@ class LockValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """By what means, whose opaque credential, for which visit."""
 
     means: Means = Means.UNKNOWN
-    credential: str | None = None
-    visit: str | None = None
+    credential: Reference | None = None
+    visit: Reference | None = None
 
 
 class DoorValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """How long the door has stood open, seconds."""
 
-    open_s: float | None = None
+    open_s: Duration | None = None
 
 
 class AlarmValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """A call for help: presses counted by the device, and where, WGS 84 degrees and metres."""
 
-    presses: int = 1
-    latitude: float | None = None
-    longitude: float | None = None
-    accuracy_m: float | None = None
+    presses: Count = 1
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    accuracy_m: Accuracy | None = None
 
 
 class PositionValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """A fix: WGS 84 degrees, metres, km/h; `source` as the device says it (gnss, wifi, cell, beacon)."""
 
-    latitude: float
-    longitude: float
-    accuracy_m: float | None = None
-    altitude_m: float | None = None
-    speed_kmh: float | None = None
-    source: str | None = None
+    latitude: Latitude
+    longitude: Longitude
+    accuracy_m: Accuracy | None = None
+    altitude_m: Altitude | None = None
+    speed_kmh: Speed | None = None
+    source: Reference | None = None
 
 
 class GeofenceValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """Which zone, by the device's own reference, and where it was crossed."""
 
-    geofence: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    accuracy_m: float | None = None
+    geofence: Text | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    accuracy_m: Accuracy | None = None
 
 
 class MedicationValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """An opaque dose reference, when it was due, its window in minutes; never a drug or a prescription."""
 
-    dose: str | None = None
-    due_at: datetime | None = None
-    window_min: float | None = None
-    presses: int | None = None
+    dose: Reference | None = None
+    due_at: Instant | None = None
+    window_min: Duration | None = None
+    presses: Count | None = None
 
 
 class SupervisionOutcome(StrEnum):
@@ -123,37 +147,37 @@ class SupervisionValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """A look: outcome, masking level (VKP supervision class 0 to 4), slot and grant references, seconds."""
 
     outcome: SupervisionOutcome | None = None
-    masking: int | None = None
-    slot: str | None = None
-    grant: str | None = None
-    duration_s: float | None = None
+    masking: Masking | None = None
+    slot: Reference | None = None
+    grant: Reference | None = None
+    duration_s: Duration | None = None
 
 
 class HealthValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """Device health: free code, link type as data (no closed list, S1-31), firmware, revision, seconds."""
 
-    code: str | None = None
-    link: str | None = None
-    firmware: str | None = None
-    config_revision: int | None = None
-    connected_since: datetime | None = None
-    silent_s: float | None = None
+    code: Reference | None = None
+    link: Reference | None = None
+    firmware: Reference | None = None
+    config_revision: Revision | None = None
+    connected_since: Instant | None = None
+    silent_s: Duration | None = None
 
 
 class SensorValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """A passive sensor: location in the home, how long, seconds; which button and how it was pressed."""
 
-    location: str | None = None
-    duration_s: float | None = None
-    button: str | None = None
-    press: str | None = None
+    location: Reference | None = None
+    duration_s: Duration | None = None
+    button: Reference | None = None
+    press: Reference | None = None
 
 
 class VisitValues(Values, frozen=True, kw_only=True, omit_defaults=True):
     """Staff presence: opaque visit and credential references."""
 
-    visit: str | None = None
-    credential: str | None = None
+    visit: Reference | None = None
+    credential: Reference | None = None
 
 
 class EventType(msgspec.Struct, frozen=True):
@@ -185,7 +209,8 @@ def _words() -> list[EventType]:
         t("device.fault", HealthValues, "fault", condition=True),
         t("device.ok", HealthValues, "fault"),
         t("device.discovered", HealthValues),
-        t("device.tamper", HealthValues),
+        t("device.tamper", HealthValues, "tamper", condition=True),
+        t("device.tamper_cleared", HealthValues, "tamper"),
         t("device.end_of_life", HealthValues, "life", condition=True),
         t("battery.low", HealthValues, "battery", condition=True),
         t("battery.critical", HealthValues, "battery", condition=True),
@@ -260,3 +285,14 @@ VOCABULARY: dict[str, EventType] = {word.name: word for word in _words()}
 
 BY_WIRE: dict[str, EventType] = {word.wire: word for word in VOCABULARY.values()}
 """Every event type by its name on the wire."""
+
+BATTERY_LOW_PERCENT = 20
+BATTERY_CRITICAL_PERCENT = 10
+"""Charge at or under which a battery is low or critical (standards paper, section 1.6)."""
+
+
+def battery_word(percent: float) -> str:
+    """Return the level of the battery slot that a charge means."""
+    if percent <= BATTERY_CRITICAL_PERCENT:
+        return "battery.critical"
+    return "battery.low" if percent <= BATTERY_LOW_PERCENT else "battery.ok"
