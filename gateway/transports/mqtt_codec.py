@@ -1,0 +1,245 @@
+"""MQTT bytes to packets and back, MQTT 5.0 and 3.1.1 alike, over the Rust codec `mqtt5`."""
+
+from collections.abc import Sequence
+
+import mqtt5
+
+from gateway.transports.mqtt_311 import encode_311, upgraded
+from gateway.transports.mqtt_checks import (
+    AUTH,
+    CONNECT,
+    MQTT_5,
+    MQTT_311,
+    NAMES,
+    PUBLISH,
+    WalkError,
+    WrongProtocolError,
+    walk,
+)
+from gateway.transports.mqtt_errors import (
+    EVIDENCE_BYTES,
+    MalformedPacketError,
+    PacketError,
+    PacketTooLargeError,
+    WrongLevelError,
+)
+
+__all__ = [
+    "EVIDENCE_BYTES",
+    "MQTT_5",
+    "MQTT_311",
+    "MalformedPacketError",
+    "Packet",
+    "PacketError",
+    "PacketReader",
+    "PacketTooLargeError",
+    "WrongLevelError",
+    "encode",
+]
+
+Packet = mqtt5.Packet
+
+_UNLIMITED = 1 << 62
+_TITLES = {MQTT_5: "MQTT 5.0", MQTT_311: "MQTT 3.1.1"}
+_PLAIN_PUBLISH = frozenset((0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x3A, 0x3B, 0x3C, 0x3D))
+_KNOWN_TOPICS = 64
+_UNKNOWN_PEER_EVIDENCE_BYTES = 14  # as far as keep alive: what follows may be credentials
+_LARGEST_BODY_BYTES = 268_435_455
+
+
+class PacketReader:
+    """Cuts a byte stream into packets; `level` None learns it from the peer's CONNECT (a server).
+
+    Keeps at most one unfinished packet of `max_packet_bytes`, and what a call's `limit` left over.
+    """
+
+    def __init__(self, level: int | None, max_packet_bytes: int) -> None:
+        self.level = level
+        self._max = max_packet_bytes
+        self._rest = bytearray()
+        self._needed = 0
+        self._topics: set[bytes] = set()
+        self._fault: PacketError | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for the rest of their packet, or for a call with room for more."""
+        return len(self._rest)
+
+    @property
+    def evidence(self) -> bytes:
+        """The start of an unfinished packet, without anything that may be a credential."""
+        return self._evidence(bytes(self._rest[:EVIDENCE_BYTES]))
+
+    def feed(self, data: bytes, limit: int = _UNLIMITED) -> list[Packet]:
+        """Return the packets completed by `data`, at most `limit`; the others come with the next call.
+
+        Raises MalformedPacketError or PacketTooLargeError, now and ever after; the error holds the
+        packets before the fault.
+        """
+        if self._fault is not None:
+            self._fault.packets = []
+            raise self._fault
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._needed:
+                return []
+            data = bytes(self._rest)
+            self._rest.clear()
+        packets: list[Packet] = []
+        try:
+            consumed = self._read(data, packets, limit)
+        except PacketError as error:
+            error.packets = packets
+            self._fault = error
+            raise
+        if consumed < len(data):
+            self._rest += data[consumed:]
+        return packets
+
+    def _read(self, data: bytes, packets: list[Packet], limit: int) -> int:
+        at = 0
+        size = len(data)
+        self._needed = 0
+        view = memoryview(data)
+        while size - at >= 2 and len(packets) < limit:
+            length = data[at + 1]
+            body = at + 2
+            if length >= 0x80:
+                body, length = self._long_length(data, at)
+                if not body:
+                    break
+            end = body + length
+            if end - at > self._max:
+                raise self._too_large(data[at:], end - at)
+            if end > size:
+                self._needed = end - at
+                break
+            if data[at] >> 4 == PUBLISH and self.level is not None:
+                packets.append(self._publish(data, view, at, body, end))
+            else:
+                packets.append(self._other(data, at, body, end))
+            at = end
+        return at
+
+    def _long_length(self, data: bytes, at: int) -> tuple[int, int]:
+        """Return where the body starts and its length; (0, 0) while the header is not complete."""
+        length = data[at + 1] & 0x7F
+        shift = 7
+        for place in range(at + 2, min(at + 5, len(data))):
+            length |= (data[place] & 0x7F) << shift
+            if data[place] < 0x80:
+                return place + 1, length
+            shift += 7
+        if len(data) - at >= 5:
+            raise self._malformed(
+                data[at:], WalkError("remaining length of more than four bytes", "2.1.4", "2.2.3")
+            )
+        return 0, 0
+
+    def _publish(self, data: bytes, view: memoryview, at: int, body: int, end: int) -> Packet:
+        """Read a PUBLISH; one with a known topic and no properties needs no walk."""
+        first = data[at]
+        mark = body + 2 + (data[body] << 8 | data[body + 1]) if end - body > 2 else end
+        topic = data[body:mark]
+        if first & 6:
+            mark += 2
+            walked = mark < end and topic in self._topics and data[mark - 2 : mark] != b"\0\0"
+        else:
+            walked = mark < end and topic in self._topics
+        if walked and first in _PLAIN_PUBLISH:
+            if self.level == MQTT_311:
+                return self._decoded(_with_no_properties(data, at, body, mark, end), data, at)
+            if data[mark] == 0:
+                return self._decoded(view[at:end], data, at)
+        packet = self._other(data, at, body, end)
+        if len(self._topics) >= _KNOWN_TOPICS:
+            self._topics.clear()
+        self._topics.add(topic)
+        return packet
+
+    def _other(self, data: bytes, at: int, body: int, end: int) -> Packet:
+        first = data[at]
+        content = data[body:end]
+        level = self._level_of(data[at:end], content)
+        try:
+            cursor = walk(first >> 4, first & 15, content, level)
+        except WalkError as error:
+            raise self._malformed(data[at:end], error, level) from error
+        if level == MQTT_311:
+            raw = upgraded(first, cursor)
+        elif first == AUTH << 4 and not content:
+            raw = b"\xf0\x02\0\0"  # the short form of section 3.15.2.1, which the codec does not know
+        else:
+            raw = data[at:end]
+        packet = self._decoded(memoryview(raw), data, at)
+        self.level = level
+        return packet
+
+    def _level_of(self, raw: bytes, content: bytes) -> int:
+        """Return the peer's level, from its CONNECT if need be."""
+        if self.level is not None:
+            return self.level
+        kind = raw[0] >> 4
+        if kind != CONNECT:
+            reason = f"the first packet is {NAMES[kind]}, not CONNECT"
+            raise self._malformed(raw, WalkError(reason, "3.1"))
+        return MQTT_311 if content[:7] == b"\0\4MQTT\4" else MQTT_5
+
+    def _decoded(self, raw: memoryview, data: bytes, at: int) -> Packet:
+        try:
+            return mqtt5.read(raw)[0]
+        except (ValueError, IndexError) as error:
+            section = f"3.{raw[0] >> 4}"
+            raise self._malformed(data[at:], WalkError(str(error), section)) from error
+        except BaseException as error:  # a Rust panic derives from BaseException: see below
+            if type(error).__name__ != "PanicException":
+                raise
+            section = f"3.{raw[0] >> 4}"
+            raise self._malformed(data[at:], WalkError("the codec gave up", section)) from error
+
+    def _malformed(self, raw: bytes, error: WalkError, level: int | None = None) -> MalformedPacketError:
+        level = level or self.level or MQTT_5
+        clause = f"{_TITLES[level]} section {error.sections[level]}"
+        evidence = self._evidence(raw)
+        if isinstance(error, WrongProtocolError):
+            return WrongLevelError(error.reason, clause, evidence, level=self.level, asked=error.asked)
+        return MalformedPacketError(error.reason, clause, evidence, level=self.level)
+
+    def _too_large(self, raw: bytes, size: int) -> PacketTooLargeError:
+        level = self.level or MQTT_5
+        section = "3.2.2.3.6" if level == MQTT_5 else "2.2.3"
+        reason = f"{NAMES[raw[0] >> 4]} of {size} bytes; the limit is {self._max}"
+        clause = f"{_TITLES[level]} section {section}"
+        return PacketTooLargeError(reason, clause, self._evidence(raw), level=self.level)
+
+    def _evidence(self, raw: bytes) -> bytes:
+        secret = self.level is None or raw[:1] == b"\x10"
+        return raw[: _UNKNOWN_PEER_EVIDENCE_BYTES if secret else EVIDENCE_BYTES]
+
+
+def _with_no_properties(data: bytes, at: int, body: int, mark: int, end: int) -> memoryview:
+    """Return a PUBLISH with an empty property length put in at `mark`."""
+    length = end - body + 1
+    header = [data[at]]
+    while length >= 0x80:
+        header.append(length & 0x7F | 0x80)
+        length >>= 7
+    header.append(length)
+    return memoryview(b"%b%b\0%b" % (bytes(header), data[body:mark], data[mark:end]))
+
+
+def encode(packet: Packet, level: int) -> bytes:
+    """Write a packet for a peer of that level; ValueError when a field is too long.
+
+    MQTT 3.1.1 has no properties, no reason but in CONNACK and SUBACK, no AUTH, and a DISCONNECT from
+    the client alone: what it cannot say is left out, and may leave nothing.
+    """
+    if isinstance(packet, mqtt5.PublishPacket) and len(packet.payload) > _LARGEST_BODY_BYTES - 0x1FFFF:
+        raise ValueError("a payload of more than MQTT can carry")
+    return encode_311(packet) if level == MQTT_311 else packet.write()
+
+
+def encode_all(packets: Sequence[Packet], level: int) -> bytes:
+    """Write several packets as one run of bytes, for one write to the socket."""
+    return b"".join(encode(packet, level) for packet in packets)
