@@ -1,0 +1,150 @@
+"""ARCHITECTURE.md and the configuration page are maps, and a map is checked against the land."""
+
+import ast
+import importlib
+import re
+from enum import Enum
+from pathlib import Path
+from types import UnionType
+from typing import Union, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from tree import PACKAGES, ROOT, dotted, modules, rows, section, short, text_of, tree_of
+
+from gateway.config import Settings
+from gateway.model.registry import RegistryDocument
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or something that a module holds."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
+
+
+WALK = [
+    name for row in rows(section("ARCHITECTURE.md", "The walk")) for name in re.findall(r"`([\w.]+)`", row[1])
+]
+
+
+@pytest.mark.parametrize("name", WALK)
+def test_the_walk_names_what_can_be_imported(name: str) -> None:
+    assert resolves(name)
+
+
+def test_the_walk_has_all_its_steps() -> None:
+    assert [row[0] for row in rows(section("ARCHITECTURE.md", "The walk"))] == [*"12345678", "back"]
+
+
+def planned() -> dict[str, set[str]]:
+    """Folder -> the modules and packages that the plan names in it."""
+    return {
+        row[0].strip("`/"): set(re.findall(r"`([\w.-]+)/?`", row[1]))
+        for row in rows(section("ARCHITECTURE.md", "Folders"))
+    }
+
+
+def existing(folder: Path) -> set[str]:
+    modules_here = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
+    return modules_here | {path.parent.name for path in folder.glob("*/__init__.py")}
+
+
+def test_every_planned_folder_exists() -> None:
+    assert [name for name in planned() if not (ROOT / name).is_dir()] == []
+
+
+def test_every_package_of_ours_is_planned() -> None:
+    real = {path.parent for package in PACKAGES for path in modules(package) if path.name == "__init__.py"}
+
+    assert {short(path) for path in real if path.parent != ROOT / "adapters"} - set(planned()) == set()
+
+
+@pytest.mark.parametrize("folder", [name for name in planned() if name.split("/")[0] in PACKAGES])
+def test_the_plan_of_a_folder_is_the_folder(folder: str) -> None:
+    assert planned()[folder] == existing(ROOT / folder)
+
+
+@pytest.mark.parametrize("path", modules(*PACKAGES), ids=short)
+def test_a_module_says_in_one_sentence_what_it_is(path: Path) -> None:
+    told = ast.get_docstring(tree_of(path)) or ""
+    first = told.split("\n\n")[0]
+
+    assert first, f"{dotted(path)} has no docstring"
+    assert first[0].isupper() or not first[0].isalpha()
+    assert first.endswith(".")
+    assert len(first) <= 240
+    assert not re.search(r"\. [A-Z]", first.replace("e.g. ", ""))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]],
+)
+def test_links_between_our_documents_lead_somewhere(name: str) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text_of(name)) + re.findall(
+        r'src="([^":]+)"', text_of(name)
+    )
+
+    assert [target for target in targets if not ((ROOT / name).parent / target).exists()] == []
+
+
+def test_the_index_of_decisions_names_every_decision() -> None:
+    decisions = {path.name for path in (ROOT / "docs" / "adr").glob("0*.md")}
+
+    assert set(re.findall(r"\((0\d+[\w-]+\.md)\)", text_of("docs/adr/README.md"))) == decisions
+
+
+def submodel(annotation: object) -> type[BaseModel] | None:
+    """The model behind `Model`, `Model | None` or `tuple[Model, ...]`."""
+    if isinstance(annotation, type) and not get_origin(annotation) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType, tuple):
+        return next(filter(None, map(submodel, get_args(annotation))), None)
+    return None
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
+    """Every key of a model and the models below it, with its default as TOML writes it."""
+    found: dict[str, str] = {}
+    for name, field in model.model_fields.items():
+        below = submodel(field.annotation)
+        if below is None:
+            found[prefix + name] = "required" if field.is_required() else written(field.get_default())
+        else:
+            several = get_origin(field.annotation) is tuple
+            found |= keys_of(below, f"{prefix}{name}{'[]' if several else ''}.")
+    return found
+
+
+def written(value: object) -> str:
+    if value is None or value is PydanticUndefined:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Path | str | Enum):
+        return f'"{value}"'
+    if isinstance(value, tuple | frozenset | list):
+        return "[" + ", ".join(written(item) for item in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def documented(heading: str) -> dict[str, str]:
+    return {
+        row[0].strip("`"): row[1].strip("`")
+        for row in rows(section("docs/configuration.md", heading))
+        if row[-1]
+    }
+
+
+@pytest.mark.parametrize(("heading", "model"), [("Keys", Settings), ("The registry", RegistryDocument)])
+def test_every_key_is_documented_with_its_default(heading: str, model: type[BaseModel]) -> None:
+    assert documented(heading) == keys_of(model)
