@@ -1,1 +1,1 @@
-"""Simulators: pretend residents, homes and devices; never imports an adapter."""
+"""Simulators: pretend residents, homes and devices in virtual time; never imports an adapter."""

@@ -1,0 +1,50 @@
+"""Devices with a button or a fall sensor: social alarm, fall detector, and the base of the GPS alarm."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from simulators.devices.base import Device
+from simulators.outputs import Output
+
+
+class AlarmButton(Device):
+    """Counts presses as the person does: each further press within ten minutes is one more."""
+
+    presses = 0
+    pressed_at: datetime | None = None
+
+    def press(self, now: datetime) -> list[Output]:
+        """Call for help."""
+        again = self.pressed_at is not None and now - self.pressed_at < timedelta(minutes=10)
+        self.presses = self.presses + 1 if again else 1
+        self.pressed_at = now
+        return [self.event(now, "alarm.manual", presses=self.presses, **self.where())]
+
+    def cancel(self, now: datetime) -> list[Output]:
+        """The wearer takes the call back on the device."""
+        return [self.event(now, "alarm.cancelled", presses=max(1, self.presses))]
+
+    def fall(self, now: datetime) -> list[Output]:
+        """The sensor believes in a fall."""
+        return [self.event(now, "fall.detected", **self.where())]
+
+    def where(self) -> Mapping[str, object]:
+        """Return what it knows of its place: nothing, for a device that stays at home."""
+        return {}
+
+
+class SocialAlarm(AlarmButton):
+    """A base unit with a pendant; tests itself once an evening."""
+
+    firmware = "5.1.4"
+
+    def live(self, now: datetime) -> None:
+        """One self-test, some time in the first three hours."""
+        at = now + timedelta(minutes=self.rng.uniform(20, 180))
+        self.plan(at, lambda t: [self.event(t, "test", code="self-test")])
+
+
+class FallDetector(AlarmButton):
+    """A sensor worn or on the wall that only knows falls."""
+
+    firmware = "1.9.0"

@@ -1,0 +1,72 @@
+"""A medication dispenser: reminds, dispenses, sees the dose taken, or missed at the end of its window."""
+
+from datetime import datetime, timedelta
+from functools import partial
+
+from simulators.devices.base import Daily, Device, Profile
+from simulators.outputs import Output
+
+
+class Dispenser(Device):
+    """`skip` holds the doses that the script lets nobody take; a jammed dispenser dispenses nothing."""
+
+    firmware = "4.0.3"
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__(profile)
+        self.jammed = False
+        self.skip: set[str] = set()
+
+    def live(self, now: datetime) -> None:
+        """Plan the doses from now on, and tomorrow's at midnight."""
+        day = now.astimezone(self.profile.zone)
+        for dose in self.profile.doses:
+            if (due := dose.on(day)) > now:
+                self.plan(due, partial(self.remind, dose=dose))
+        self.plan(
+            (day + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0), self._midnight
+        )
+
+    def _midnight(self, now: datetime) -> list[Output]:
+        self.live(now)
+        return []
+
+    def remind(self, now: datetime, dose: Daily) -> list[Output]:
+        """It is time: lamp and sound, then it is taken within the window, or not."""
+        end = now + timedelta(minutes=dose.minutes)
+        if dose.ref in self.skip or self.jammed:
+            self.plan(end, lambda t: self.miss(t, dose, now), f"{self.id}: {dose.ref} was not taken")
+        else:
+            taken = now + timedelta(minutes=self.rng.uniform(0.05, 0.6) * dose.minutes)
+            self.plan(taken, lambda t: self.take(t, dose, now))
+        return [self.event(now, "medication.reminded", **self._dose(dose, now))]
+
+    def take(self, now: datetime, dose: Daily, due: datetime) -> list[Output]:
+        """The button is pressed: the dose drops, and the cup is lifted twenty seconds later."""
+        if self.jammed:
+            return self.miss(now, dose, due)
+        lifted = now + timedelta(seconds=20)
+        self.plan(lifted, lambda t: [self.event(t, "medication.taken", **self._dose(dose, due))])
+        return [self.event(now, "medication.dispensed", **self._dose(dose, due))]
+
+    def miss(self, now: datetime, dose: Daily, due: datetime) -> list[Output]:
+        """The window ended; the dose is drawn back and locked."""
+        fate = self._dose(dose, due)
+        return [self.event(now, "medication.missed", **fate), self.event(now, "medication.retracted", **fate)]
+
+    def jam(self, now: datetime) -> list[Output]:
+        """The mechanism sticks."""
+        self.jammed = True
+        return [self.event(now, "medication.jam")]
+
+    def clear_jam(self, now: datetime) -> list[Output]:
+        """Somebody freed the mechanism."""
+        self.jammed = False
+        return [self.event(now, "medication.jam_cleared")]
+
+    def run_low(self, now: datetime) -> list[Output]:
+        """The stock goes down to the last days."""
+        return [self.event(now, "medication.low")]
+
+    def _dose(self, dose: Daily, due: datetime) -> dict[str, object]:
+        return {"dose": dose.ref, "due_at": self.time(due), "window_min": dose.minutes}

@@ -1,0 +1,79 @@
+"""A GPS alarm: walks about its home, reports positions in batches, has a button and a fall sensor."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from math import cos, pi, radians, sin
+
+from simulators.devices.alarm import AlarmButton
+from simulators.devices.base import Profile
+from simulators.outputs import Output
+
+METRES_PER_DEGREE = 111_320.0
+"""Of latitude, near enough for a zone of some hundred metres."""
+
+HOME = (59.0, 15.0)
+"""Where a device without a zone walks: a round number, nobody's address."""
+
+
+class GpsAlarm(AlarmButton):
+    """`away_m` is how far from home it is led by the script; 0 is ordinary walking inside the zone."""
+
+    firmware = "2.7.0"
+    fix_s = 300.0
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__(profile)
+        self.away_m = 0.0
+        self.bearing = self.rng.uniform(0, 2 * pi)
+
+    def live(self, now: datetime) -> None:
+        """Position by position, from a random moment of the first interval."""
+        self.plan(now + timedelta(seconds=round(self.rng.uniform(5, self.fix_s), 3)), self.fix)
+
+    def fix(self, now: datetime) -> list[Output]:
+        """Report where it is, as a batch of one; without a link the fix is not kept."""
+        self.plan(now + timedelta(seconds=self.fix_s), self.fix)
+        if not self.linked:
+            return []
+        return [self.telemetry([self.reading(now, "position.update", **self.position())])]
+
+    def position(self) -> dict[str, float | str]:
+        """Return the present fix: where, how sure, how fast, and by what."""
+        outside = self.away_m > 0
+        metres = self.away_m if outside else self.rng.uniform(0, 0.3) * self.profile.radius_m
+        self.bearing += self.rng.uniform(-0.1, 0.1) if outside else self.rng.uniform(-1, 1)
+        return {
+            **self.place(metres),
+            "accuracy_m": round(self.rng.uniform(4, 18), 1),
+            "speed_kmh": round(self.rng.uniform(0, 4.5), 1),
+            "source": "gnss",
+        }
+
+    def place(self, metres: float) -> dict[str, float | str]:
+        """Return the point so far from home on the present bearing, degrees."""
+        latitude, longitude = self.profile.home_at or HOME
+        north = metres * cos(self.bearing) / METRES_PER_DEGREE
+        east = metres * sin(self.bearing) / (METRES_PER_DEGREE * cos(radians(latitude)))
+        return {"latitude": round(latitude + north, 6), "longitude": round(longitude + east, 6)}
+
+    def wander(self, now: datetime, metres: float, for_s: float) -> list[Output]:
+        """Leave the zone: fixes every minute at that distance, growing, until it is back inside."""
+        for minute in range(int(for_s // 60)):
+            at = now + timedelta(minutes=minute)
+            self.plan(at, partial(self._outside, metres=metres + 40 * minute))
+        self.plan(now + timedelta(seconds=for_s), self._back)
+        self.plan(now + timedelta(seconds=for_s + 60), self._back)
+        return []
+
+    def _outside(self, now: datetime, metres: float) -> list[Output]:
+        self.away_m = metres
+        return [self.telemetry([self.reading(now, "position.update", **self.position())])]
+
+    def _back(self, now: datetime) -> list[Output]:
+        self.away_m = 0.0
+        return [self.telemetry([self.reading(now, "position.update", **self.position())])]
+
+    def where(self) -> dict[str, float | str]:
+        """A call for help tells the place."""
+        found = self.position()
+        return {key: found[key] for key in ("latitude", "longitude", "accuracy_m")}

@@ -1,0 +1,53 @@
+"""Passive sensors: a door contact and a bed sensor."""
+
+from datetime import datetime, timedelta
+
+from simulators.devices.base import Device
+from simulators.outputs import Output
+
+
+class DoorContact(Device):
+    """Opens and closes with the life of the home until half past nine in the evening."""
+
+    firmware = "1.1.0"
+    last_hour = 21
+
+    def live(self, now: datetime) -> None:
+        """Plan the next opening."""
+        self.plan(now + timedelta(minutes=self.rng.uniform(15, 90)), self.pass_through)
+
+    def pass_through(self, now: datetime) -> list[Output]:
+        """Somebody goes through by day or early evening; at night only the script opens this door."""
+        self.live(now)
+        if not 6 < now.astimezone(self.profile.zone).hour < self.last_hour:
+            return []
+        return self.open(now, self.rng.uniform(4, 40))
+
+    def open(self, now: datetime, for_s: float) -> list[Output]:
+        """The door opens, and closes after so many seconds."""
+        seconds = round(for_s, 1)
+        closed = now + timedelta(seconds=seconds)
+        self.plan(closed, lambda t: [self.event(t, "door.closed", open_s=seconds)])
+        return [self.event(now, "door.opened")]
+
+
+class BedSensor(Device):
+    """To bed between half past nine and half past ten, up once or twice, and back."""
+
+    firmware = "2.0.2"
+
+    def live(self, now: datetime) -> None:
+        """Plan one night."""
+        night = now.astimezone(self.profile.zone).replace(hour=21, minute=30, second=0, microsecond=0)
+        to_bed = night + timedelta(minutes=self.rng.uniform(0, 60))
+        self.plan(to_bed, lambda t: [self.event(t, "bed.enter", location="bedroom")])
+        for _ in range(self.rng.randint(1, 2)):
+            up = to_bed + timedelta(minutes=self.rng.uniform(60, 400))
+            back = up + timedelta(seconds=self.rng.uniform(180, 600))
+            self.plan(up, lambda t: [self.event(t, "bed.exit", location="bedroom")])
+            self.plan(back, lambda t: [self.event(t, "bed.enter", location="bedroom")])
+        self.plan(night + timedelta(hours=14), self._next_day)
+
+    def _next_day(self, now: datetime) -> list[Output]:
+        self.live(now)
+        return []
