@@ -10,3 +10,7 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the present moment, UTC."""
         ...
+
+    def wait_s(self, until: datetime) -> float:
+        """Return how many real seconds to wait until that moment, 0 if it is past."""
+        ...

@@ -21,7 +21,7 @@ class Changes(msgspec.Struct):
     traces: list[Trace] = []
     quarantine: list[tuple[Frame, str, str, str]] = []  # frame, device, reason, clause
     statuses: dict[str, DeviceStatus] = {}
-    discovered: dict[str, Discovered] = {}
+    discovered: dict[str, Discovered | None] = {}
     memories: dict[str, dict[str, Any] | None] = {}
     timers: dict[str, Timer | None] = {}
     alerts: dict[str, Alert] = {}

@@ -1,0 +1,83 @@
+"""Decode: a frame goes to the adapter that reads its channel, and comes out as readings or as a failure."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.contract import Adapter, Undecodable
+from gateway.model.frame import MAX_PAYLOAD_BYTES, Frame, Transport
+from gateway.model.reading import Ignored, Reading
+
+WEBHOOK_PREFIX = "/in/"
+"""What the webhook's path has before the topic that the same message would have over MQTT."""
+
+
+class Decoded(msgspec.Struct, frozen=True, gc=False):
+    """What a frame said; a `failure` sends it to quarantine, and `native_id` may still name the device."""
+
+    adapter: str = ""
+    items: Sequence[Reading | Ignored] = ()
+    failure: str = ""
+    clause: str = ""
+    native_id: str = ""
+
+
+NOTHING = Decoded()
+
+
+class AdapterTable:
+    """Finds the adapter of a channel by its MQTT filters; the most literal filter wins."""
+
+    def __init__(self, adapters: Sequence[Adapter]) -> None:
+        self.adapters = {adapter.manifest.id: adapter for adapter in adapters}
+        self._by_root: dict[str, list[tuple[list[str], Adapter]]] = {}
+        for adapter in adapters:
+            for topic in adapter.manifest.topics:
+                parts = topic.split("/")
+                self._by_root.setdefault(parts[0], []).append((parts, adapter))
+        for entries in self._by_root.values():
+            entries.sort(key=lambda entry: sum(part not in "+#" for part in entry[0]), reverse=True)
+
+    def find(self, channel: str) -> Adapter | None:
+        """Return the adapter that reads a channel."""
+        parts = channel.split("/")
+        for root in (parts[0], "+", "#"):
+            for pattern, adapter in self._by_root.get(root, ()):
+                if matches(pattern, parts):
+                    return adapter
+        return None
+
+
+def matches(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    """Tell whether topic levels match a filter's levels (MQTT 5.0, section 4.7)."""
+    for index, level in enumerate(pattern):
+        if level == "#":
+            return True
+        if index >= len(parts) or level not in ("+", parts[index]):
+            return False
+    return len(pattern) == len(parts)
+
+
+def decode(frame: Frame, table: AdapterTable) -> Decoded:
+    """Read one frame; never raises, because one bad frame must not stop the next."""
+    if frame.fault:
+        return Decoded(failure=frame.fault, clause="transport")
+    if len(frame.payload) > MAX_PAYLOAD_BYTES:
+        return Decoded(
+            failure=f"payload of {len(frame.payload)} bytes, allowed {MAX_PAYLOAD_BYTES}",
+            clause="VDI-MQTT-LIMIT",
+        )
+    channel = frame.channel
+    if frame.transport is Transport.HTTP:
+        channel = channel.removeprefix(WEBHOOK_PREFIX)
+        frame = msgspec.structs.replace(frame, channel=channel)
+    adapter = table.find(channel)
+    if adapter is None:
+        return Decoded(failure=f"no adapter reads the channel {channel!r}", clause="channel")
+    name = adapter.manifest.id
+    try:
+        return Decoded(name, adapter.decode(frame))
+    except Undecodable as error:
+        return Decoded(name, (), error.reason, error.clause, error.native_id)
+    except Exception as error:  # noqa: BLE001 - an adapter may be a stranger's: its fault costs one frame, not the feed
+        return Decoded(name, (), f"the adapter failed with {type(error).__name__}", "adapter")

@@ -1,0 +1,92 @@
+"""News: what tells a new fact from a level repeated, a state that a broker kept, or a message sent again."""
+
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+from gateway.model.frame import Frame
+from gateway.model.reading import Reading
+from gateway.model.status import DeviceStatus
+from gateway.model.vocabulary import VOCABULARY, EventType
+
+REPEAT_WINDOW = timedelta(minutes=10)
+"""How long an identical payload with the duplicate flag, from a protocol without ids, is a re-sent one."""
+RECENT_PAYLOADS = 8
+
+
+class Hearing:
+    """One reading of one enrolled device, with what we knew of the device before.
+
+    `at` is when it happened, never later than its receipt: a clock in the future must not make
+    everything after it look old.
+    """
+
+    __slots__ = ("at", "frame", "reading", "status", "word")
+
+    def __init__(self, status: DeviceStatus, frame: Frame, reading: Reading) -> None:
+        self.status = status
+        self.frame = frame
+        self.reading = reading
+        self.word: EventType = VOCABULARY[reading.type]
+        self.at: datetime = min(reading.occurred_at or frame.received_at, frame.received_at)
+
+    @property
+    def stale(self) -> bool:
+        """True when a broker kept the message: a condition is still true then, anything else is old.
+
+        With an idempotency key it is judged by the key instead.
+        """
+        return self.frame.retained and not self.word.condition and not self.reading.key
+
+
+def why_not_news(hearing: Hearing, acted: dict[str, str]) -> str | None:
+    """Say why a reading is status and not news, None when it is news; brings the status' slots up to date.
+
+    `acted` holds what the same frame already told as an action, by slot: some products send the
+    action and, beside it, the state from before it.
+    """
+    if hearing.word.slot:
+        return _why_not_level(hearing, acted)
+    return "retained: the broker kept an old message, which tells nothing new" if hearing.stale else None
+
+
+def sent_again(hearing: Hearing) -> bool:
+    """Tell whether a protocol without ids sent this again after a lost acknowledgement (its DUP flag)."""
+    if hearing.reading.key or not hearing.reading.happened:
+        return False
+    frame, recent = hearing.frame, hearing.status.recent
+    digest = blake2b(frame.payload, key=frame.channel.encode()[:64], digest_size=8).hexdigest()
+    digest = f"{digest}:{hearing.reading.type}"
+    before = recent.pop(digest, None)
+    recent[digest] = frame.received_at
+    while len(recent) > RECENT_PAYLOADS:
+        recent.pop(next(iter(recent)))
+    return frame.duplicate and before is not None and frame.received_at - before <= REPEAT_WINDOW
+
+
+def _why_not_level(hearing: Hearing, acted: dict[str, str]) -> str | None:
+    status, word, happened = hearing.status, hearing.word, hearing.reading.happened
+    if not happened and acted.get(word.slot, word.name) != word.name:
+        _doubt(status, word.slot)
+        return f"the same message says {acted[word.slot]}: the action is the news, the state uncertain"
+    before = status.slots.get(word.slot)
+    if word.slot in status.since and hearing.at < status.since[word.slot]:
+        return None if happened else f"older than the present {before}"
+    if happened:
+        acted[word.slot] = word.name
+    if before != word.name:
+        _enter(status, word, hearing.at)
+    if hearing.stale:
+        return f"retained: {word.name} is the state, not news"
+    return f"{word.name} repeated: no change" if before == word.name and not happened else None
+
+
+def _enter(status: DeviceStatus, word: EventType, at: datetime) -> None:
+    status.slots[word.slot] = word.name
+    status.since[word.slot] = at
+    if word.slot in status.uncertain:
+        status.uncertain = [slot for slot in status.uncertain if slot != word.slot]
+
+
+def _doubt(status: DeviceStatus, slot: str) -> None:
+    if slot not in status.uncertain:
+        status.uncertain = [*status.uncertain, slot]

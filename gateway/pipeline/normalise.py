@@ -1,0 +1,150 @@
+"""Normalise: whose device, when did it really happen, is it news: a reading becomes an event or status."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from gateway.model.event import Event, event_id
+from gateway.model.frame import Frame
+from gateway.model.reading import Ignored, Reading
+from gateway.model.registry import Device, Enrolment
+from gateway.model.status import DeviceStatus, Discovered
+from gateway.model.trace import Trace, Verdict
+from gateway.model.vocabulary import ClockQuality
+from gateway.pipeline.decode import Decoded
+from gateway.pipeline.news import Hearing, sent_again, why_not_news
+from gateway.pipeline.state import State
+
+NO_TIME = datetime.fromtimestamp(0, UTC)
+MAX_DISCOVERED = 10_000
+"""Discovered devices kept by name; past it new ones are only traced, so that noise cannot fill memory."""
+FUTURE_AFTER = timedelta(seconds=300)
+ANCIENT_AFTER = timedelta(days=366)
+"""A device time further off than these says that the clock is wrong, not that the event is."""
+
+
+def doubtful(state: State, decoded: Iterable[Decoded]) -> list[str]:
+    """Return the event ids that only the event log can judge, for one look-up before the batch is walked.
+
+    An id contains the device's time, so an event newer than everything its device has sent is
+    certainly new; only the others can be duplicates.
+    """
+    return [
+        _identity(device, reading)
+        for result in decoded
+        for reading in result.items
+        if isinstance(reading, Reading) and reading.key
+        if (device := _device(state, result.adapter, reading.native_id))
+        if not _newer(state.statuses.get(device.id), reading)
+    ]
+
+
+def normalise(
+    state: State, frame: Frame, decoded: Decoded, known: frozenset[str], now: datetime
+) -> Iterator[Event]:
+    """Yield the events of one frame; what is no event leaves status, a discovered device or a trace."""
+    remarks: list[Trace] = []
+    told = False
+    acted: dict[str, str] = {}
+    for index, item in enumerate(decoded.items):
+        if isinstance(item, Ignored):
+            remarks.append(Trace(frame.position, "decode", Verdict.IGNORED, item.reason))
+            continue
+        device = _device(state, decoded.adapter, item.native_id)
+        enrolment = state.registry.enrolments.get(device.id) if device else None
+        if device is None or enrolment is None:
+            remarks.append(_discover(state, frame, decoded.adapter, item))
+            continue
+        status = state.status(device.id)
+        status.last_seen_at = frame.received_at
+        state.touched(status)
+        identity = _identity(device, item) if item.key else _frame_identity(device, frame, index)
+        hearing = Hearing(status, frame, item)
+        reason = _why_not(state, hearing, identity, known, acted)
+        if reason is not None:
+            remarks.append(Trace(frame.position, "normalise", *reason, device=device.id))
+            continue
+        told = True
+        yield _event(hearing, device, enrolment, identity, now)
+    if not told:
+        for remark in remarks:
+            state.trace(remark)
+
+
+def _device(state: State, adapter: str, native_id: str) -> Device | None:
+    return state.registry.by_native.get((adapter, native_id))
+
+
+def _identity(device: Device, reading: Reading) -> str:
+    return event_id(device.id, f"{reading.key}\0{reading.type}", reading.occurred_at or NO_TIME)
+
+
+def _frame_identity(device: Device, frame: Frame, index: int) -> str:
+    """Give an event without a key of its own the identity of its place in the journal."""
+    return event_id(device.id, f"frame {frame.position} {index}", frame.received_at)
+
+
+def _newer(status: DeviceStatus | None, reading: Reading) -> bool:
+    if status is None or status.newest_at is None or reading.occurred_at is None:
+        return False
+    return reading.occurred_at > status.newest_at
+
+
+def _why_not(
+    state: State, hearing: Hearing, identity: str, known: frozenset[str], acted: dict[str, str]
+) -> tuple[Verdict, str] | None:
+    """Say why a reading is no event, and bring the status up to date; None when it is news."""
+    if identity in known or identity in state.fresh or sent_again(hearing):
+        return Verdict.DUPLICATE, "the same event was received before"
+    status, at = hearing.status, hearing.at
+    if hearing.reading.values.battery_percent is not None:
+        status.battery_percent = hearing.reading.values.battery_percent
+    reason = why_not_news(hearing, acted)
+    if status.newest_at is None or at > status.newest_at:
+        status.newest_at = at
+    return None if reason is None else (Verdict.NOT_NEWS, reason)
+
+
+def _event(hearing: Hearing, device: Device, enrolment: Enrolment, identity: str, now: datetime) -> Event:
+    frame, reading = hearing.frame, hearing.reading
+    occurred_at = reading.occurred_at or frame.received_at
+    late = frame.received_at - occurred_at
+    wrong = not -FUTURE_AFTER <= late <= ANCIENT_AFTER
+    return Event(
+        id=identity,
+        type=reading.type,
+        device=device.id,
+        kind=device.kind,
+        home=enrolment.home,
+        person=enrolment.person,
+        occurred_at=occurred_at,
+        received_at=frame.received_at,
+        processed_at=now,
+        clock=ClockQuality.UNSYNCED if wrong else reading.clock,
+        late_s=late.total_seconds(),
+        frame=frame.position,
+        values=reading.values,
+        sequence=reading.sequence,
+    )
+
+
+def _discover(state: State, frame: Frame, adapter: str, reading: Reading) -> Trace:
+    """Show a device that is not enrolled to engineers; staff hear nothing of it."""
+    key = f"{adapter}\0{reading.native_id}"
+    found = state.discovered.get(key)
+    if found is None and len(state.discovered) >= MAX_DISCOVERED:
+        return Trace(frame.position, "normalise", Verdict.UNKNOWN_DEVICE, f"{MAX_DISCOVERED} unknown already")
+    if found is None:
+        found = Discovered(
+            adapter=adapter,
+            native_id=reading.native_id,
+            kind=reading.kind,
+            first_seen_at=frame.received_at,
+            last_seen_at=frame.received_at,
+            frames=0,
+            ingress=frame.ingress,
+        )
+    found.frames += 1
+    found.last_seen_at, found.last_frame, found.last_type = frame.received_at, frame.position, reading.type
+    state.discover(key, found)
+    reason = f"{adapter} device {reading.native_id!r} is not enrolled: shown, and silent"
+    return Trace(frame.position, "normalise", Verdict.UNKNOWN_DEVICE, reason)

@@ -1,0 +1,111 @@
+"""The walk: one journalled frame through the steps; the one function that live, replay and simulation run."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.contract import Adapter, Rule
+from gateway.model.frame import Frame, Transport
+from gateway.model.registry import Device, RegistryDocument
+from gateway.model.trace import Trace, Verdict
+from gateway.pipeline.answer import answer, expired
+from gateway.pipeline.decide import RuleBook, judge_enrolled, judge_event, judge_rejection, judge_timer
+from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
+from gateway.pipeline.normalise import doubtful, normalise
+from gateway.pipeline.receipt import receipt
+from gateway.pipeline.route import route
+from gateway.pipeline.state import ALERT_OWNER, State
+
+INSIDE = frozenset({Transport.PERSON, Transport.CLOCK, Transport.REGISTRY, Transport.RECEIPT})
+
+
+class Walk:
+    """The steps joined: which adapters read, which rules judge, which channels carry."""
+
+    def __init__(self, adapters: Sequence[Adapter], rules: Sequence[Rule], channels: Sequence[str]) -> None:
+        self.table = AdapterTable(adapters)
+        self.rules = RuleBook(rules)
+        self.channels = tuple(channels)
+
+    def read(self, frame: Frame) -> Decoded:
+        """Decode a frame; inputs made inside the house have nothing to decode."""
+        return NOTHING if frame.transport in INSIDE else decode(frame, self.table)
+
+    def doubtful(self, state: State, decoded: Sequence[Decoded]) -> list[str]:
+        """Return the event ids to look up in the event log before these frames are walked."""
+        return doubtful(state, decoded)
+
+    def step(
+        self, state: State, frame: Frame, decoded: Decoded, known: frozenset[str], processed_at: datetime
+    ) -> None:
+        """Take one frame all the way; what it changed is collected in `state.changes`.
+
+        Deterministic: the same state, frame, readings and known ids give the same changes
+        (`processed_at` is only noted on events). Frames are judged for the time of their receipt.
+        """
+        state.now = max(state.now, frame.received_at)
+        if frame.transport not in INSIDE:
+            self._device(state, frame, decoded, known, processed_at)
+        elif frame.transport is Transport.PERSON:
+            answer(state, frame)
+        elif frame.transport is Transport.CLOCK:
+            self._tick(state, frame)
+        elif frame.transport is Transport.RECEIPT:
+            receipt(state, frame)
+        else:
+            self._registry(state, frame)
+        route(state, frame, self.channels)
+
+    def _device(
+        self, state: State, frame: Frame, decoded: Decoded, known: frozenset[str], processed_at: datetime
+    ) -> None:
+        if decoded.failure:
+            self._reject(state, frame, decoded)
+            return
+        for event in normalise(state, frame, decoded, known, processed_at):
+            state.add_event(event)
+            judge_event(state, self.rules, event)
+
+    def _reject(self, state: State, frame: Frame, decoded: Decoded) -> None:
+        """Quarantine a frame; from a known device that is also a technical alert."""
+        device = _sender(state, frame, decoded)
+        name = device.id if device else ""
+        state.quarantine(frame, name, decoded.failure, decoded.clause)
+        step = "transport" if frame.fault else "decode"
+        state.trace(Trace(frame.position, step, Verdict.QUARANTINED, decoded.failure, decoded.clause, name))
+        if device is not None and device.id in state.registry.enrolments:
+            judge_rejection(state, device, frame, decoded.failure, decoded.clause)
+
+    def _tick(self, state: State, frame: Frame) -> None:
+        """Fire every timer that is due, oldest promise first."""
+        while (timer := state.pop_due(state.now)) is not None:
+            if timer.owner == ALERT_OWNER:
+                expired(state, timer, frame)
+            else:
+                judge_timer(state, self.rules, timer, frame)
+
+    def _registry(self, state: State, frame: Frame) -> None:
+        """Take a whole new registry; devices that left it lose their timers when those fire."""
+        try:
+            document = RegistryDocument.model_validate_json(frame.payload)
+            before = state.registry.enrolments
+            state.set_registry(document)
+        except ValueError as error:
+            state.changes.refusals[frame.position] = str(error)
+            state.trace(Trace(frame.position, "registry", Verdict.REFUSED, str(error)))
+            return
+        for device, enrolment in state.registry.enrolments.items():
+            judge_enrolled(state, self.rules, device, frame)
+            if before.get(device) != enrolment:
+                _forget_discovered(state, state.registry.devices[device])
+
+
+def _sender(state: State, frame: Frame, decoded: Decoded) -> Device | None:
+    """Return who sent a frame that could not be read: by its proved identity, else by what it says."""
+    proved = state.registry.devices.get(frame.source)
+    return proved or state.registry.by_native.get((decoded.adapter, decoded.native_id))
+
+
+def _forget_discovered(state: State, device: Device) -> None:
+    key = f"{device.adapter}\0{device.native_id}"
+    if state.discovered.pop(key, None) is not None:
+        state.changes.discovered[key] = None

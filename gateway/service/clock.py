@@ -1,0 +1,33 @@
+"""Clocks: the real one, and one that runs faster for a demonstration."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class SystemClock:
+    """Wall time."""
+
+    def now(self) -> datetime:
+        """Return the present moment, UTC."""
+        return datetime.now(UTC)
+
+    def wait_s(self, until: datetime) -> float:
+        """Return how many real seconds to wait until that moment, 0 if it is past."""
+        return max(0.0, (until - self.now()).total_seconds())
+
+
+class FastClock:
+    """Stands at `start` when the wall shows `wall0` (epoch seconds), and runs `speed` times as fast."""
+
+    def __init__(self, start: datetime, wall0: float, speed: float) -> None:
+        self.start = start
+        self.wall0 = wall0
+        self.speed = speed
+
+    def now(self) -> datetime:
+        """Return the present moment of the demonstration, UTC."""
+        return (self.start + timedelta(seconds=(time.time() - self.wall0) * self.speed)).astimezone(UTC)
+
+    def wait_s(self, until: datetime) -> float:
+        """Return how many real seconds to wait until that moment, 0 if it is past."""
+        return max(0.0, (until - self.now()).total_seconds() / self.speed)

@@ -1,0 +1,154 @@
+"""Intake: frames into the journal in groups, one fsync a group; only then do senders hear that they are safe."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec.structs import force_setattr
+
+from gateway.contract import Journal, Sender, StoreUnavailableError
+from gateway.model.frame import INTERNAL, Frame
+
+log = logging.getLogger(__name__)
+
+ACCEPT_WITHIN_S = 8.0
+"""An accepted frame is on disk within this or its sender is told no (standards: acknowledgement <= 8 s)."""
+RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
+MAX_IN_MEMORY = 8192
+"""Journalled frames handed over in memory; past it the engine reads them back from the journal."""
+
+Waiting = tuple[Frame, Sender | None, int]
+Urgent = Callable[[Frame], bool]
+
+
+class _Caller:
+    """Waits for one frame, for those who need its position."""
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def durable(self, _tokens: Sequence[int]) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+class JournalIntake:
+    """Two lanes into one journal: urgent frames overtake the others on the way to the disk.
+
+    While one group is written the next one forms by itself. When the disk refuses, the group is
+    kept and tried again; when `queue_frames` wait, `offer` says no and the ways in hold back.
+    """
+
+    def __init__(self, journal: Journal, *, batch: int, queue_frames: int, urgent: Urgent) -> None:
+        self._journal = journal
+        self._batch = batch
+        self._limit = queue_frames
+        self._urgent = urgent
+        self._lanes: tuple[deque[Waiting], deque[Waiting]] = (deque(), deque())
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self.journalled: deque[Frame] = deque()
+        self.arrived = asyncio.Event()
+        self.taken = 0
+        self.failing: str = ""
+
+    def offer(self, frame: Frame, sender: Sender | None = None, token: int = 0) -> bool:
+        """Queue a frame; False when the queue's limit is reached and nothing was taken."""
+        urgent, normal = self._lanes
+        hurry = self._urgent(frame)
+        if len(urgent) + len(normal) >= self._limit and not (hurry or frame.transport in INTERNAL):
+            return False
+        (urgent if hurry or frame.transport in INTERNAL else normal).append((frame, sender, token))
+        self._wake.set()
+        return True
+
+    async def accept(self, frame: Frame) -> int:
+        """Queue a frame and return its journal position once it is on disk."""
+        caller = _Caller()
+        if not self.offer(frame, caller):
+            raise StoreUnavailableError("the gateway is full: try again in a moment")
+        try:
+            await asyncio.wait_for(caller.done, ACCEPT_WITHIN_S)
+        except TimeoutError as error:
+            raise StoreUnavailableError(
+                f"not on disk within {ACCEPT_WITHIN_S:.0f} s: {self.failing}"
+            ) from error
+        return frame.position
+
+    @property
+    def waiting(self) -> int:
+        """How many frames wait for the disk."""
+        return len(self._lanes[0]) + len(self._lanes[1])
+
+    def consumed(self) -> None:
+        """Tell that the engine took frames, so that there may be room for the next group."""
+        self._room.set()
+
+    async def run(self, room: Callable[[], bool]) -> None:
+        """Write group after group until cancelled; `room` tells whether the engine can take one more."""
+        while True:
+            await self._wake.wait()
+            while not room():
+                self._room.clear()
+                await self._room.wait()
+            group = self._next_group()
+            await self._write([frame for frame, _, _ in group])
+            self._tell(group)
+
+    async def drain(self) -> None:
+        """Write what waits, once, and stop the thread; for a clean stop."""
+        if group := self._next_group(self.waiting):
+            await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._append, [g[0] for g in group]
+            )
+            self._tell(group)
+        self._thread.shutdown()
+
+    def _next_group(self, size: int = 0) -> list[Waiting]:
+        urgent, normal = self._lanes
+        size = size or self._batch
+        group = [urgent.popleft() for _ in range(min(size, len(urgent)))]
+        group.extend(normal.popleft() for _ in range(min(size - len(group), len(normal))))
+        if not urgent and not normal:
+            self._wake.clear()
+        return group
+
+    async def _write(self, frames: list[Frame]) -> None:
+        loop = asyncio.get_running_loop()
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                await loop.run_in_executor(self._thread, self._append, frames)
+            except StoreUnavailableError as error:
+                if not self.failing:
+                    log.critical("the journal refuses, %d frames held back: %s", len(frames), error)
+                self.failing = str(error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RETRY_MAX_S)
+            else:
+                if self.failing:
+                    log.warning("the journal takes frames again")
+                    self.failing = ""
+                return
+
+    def _append(self, frames: list[Frame]) -> None:
+        """Runs in the journal's thread; a frame gets its position here, once, before anybody else sees it."""
+        first = self._journal.append(frames)
+        for position, frame in enumerate(frames, first):
+            force_setattr(frame, "position", position)
+
+    def _tell(self, group: Sequence[Waiting]) -> None:
+        """Pass the frames on and tell each sender once what is safe."""
+        tokens: dict[Sender, list[int]] = {}
+        for frame, sender, token in group:
+            if len(self.journalled) < MAX_IN_MEMORY:
+                self.journalled.append(frame)
+            if sender is not None:
+                tokens.setdefault(sender, []).append(token)
+        self.taken += len(group)
+        self.arrived.set()
+        for sender, theirs in tokens.items():
+            sender.durable(theirs)

@@ -1,0 +1,71 @@
+"""The tables of the state file."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+  place INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  type TEXT NOT NULL,
+  device TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  home TEXT NOT NULL,
+  person TEXT,
+  occurred_us INTEGER NOT NULL,
+  received_us INTEGER NOT NULL,
+  processed_us INTEGER NOT NULL,
+  clock TEXT NOT NULL,
+  frame INTEGER NOT NULL,
+  sequence INTEGER,
+  body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_of_device ON events (device, place);
+CREATE TABLE IF NOT EXISTS traces (
+  id INTEGER PRIMARY KEY,
+  frame INTEGER NOT NULL,
+  step TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  clause TEXT NOT NULL,
+  device TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS traces_of_frame ON traces (frame);
+CREATE TABLE IF NOT EXISTS quarantine (
+  frame INTEGER PRIMARY KEY,
+  received_us INTEGER NOT NULL,
+  transport TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  ingress TEXT NOT NULL,
+  source TEXT NOT NULL,
+  device TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  clause TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS statuses (device TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS discovered (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS memories (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS timers (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alerts (
+  id TEXT PRIMARY KEY,
+  open INTEGER NOT NULL,
+  raised_us INTEGER NOT NULL,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS alerts_open ON alerts (open, raised_us);
+CREATE TABLE IF NOT EXISTS entries (
+  alert TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (alert, version)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entries_of_frame ON entries (frame);
+CREATE TABLE IF NOT EXISTS deliveries (
+  id TEXT PRIMARY KEY,
+  alert TEXT NOT NULL,
+  queued INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deliveries_of_alert ON deliveries (alert);
+CREATE INDEX IF NOT EXISTS deliveries_queued ON deliveries (queued) WHERE queued = 1;
+"""

@@ -1,0 +1,81 @@
+"""What our SQLite files have in common: durable settings, checkpoints beside the traffic, clear errors."""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gateway.contract import StoreUnavailableError
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_EVERY_S = 1.0
+AUTOCHECKPOINT_PAGES = 16_000
+"""The writer's own checkpoint, only reached when the one beside the traffic cannot keep up (64 MB of log)."""
+EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_us(at: datetime) -> int:
+    """Return microseconds since 1970, UTC."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def from_us(us: int) -> datetime:
+    """Return the aware UTC moment of microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+def open_durable(path: Path, schema: str) -> sqlite3.Connection:
+    """Open a file so that a commit means "on disk" (WAL, synchronous=FULL); make its tables."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
+        connection.execute("PRAGMA cache_size=-32000")
+        connection.executescript(schema)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailableError(f"{path}: cannot be opened: {error}") from error
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit everything or nothing; StoreUnavailableError says what the disk or database answered."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise StoreUnavailableError(f"the database refused: {error}") from error
+
+
+class Checkpointer:
+    """Moves committed pages from the log to the file in a thread of its own, so that writers need not."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"checkpoint {path.name}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=1)
+        while not self._stop.wait(CHECKPOINT_EVERY_S):
+            try:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            except sqlite3.Error as error:  # a full disk is the writer's to report; the log just stays longer
+                log.debug("checkpoint put off: %s", error)
+        connection.close()

@@ -1,0 +1,261 @@
+"""State in SQLite: one transaction a batch, with the journal's cursor inside it."""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.contract import Changes, Snapshot, StoreUnavailableError
+from gateway.model.alert import Alert, AlertEntry, AlertState
+from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.event import Event
+from gateway.model.frame import Frame, Transport
+from gateway.model.registry import RegistryDocument
+from gateway.model.status import DeviceStatus, Discovered, Timer
+from gateway.model.trace import Trace, Verdict
+from gateway.stores.events import INSERT as INSERT_EVENT
+from gateway.stores.events import event_of_row, first_place, row_of_event
+from gateway.stores.schema import SCHEMA
+from gateway.stores.sqlite import Checkpointer, from_us, open_durable, to_us, transaction
+
+KEEP_TRACES = 200_000
+KEEP_QUARANTINED = 200_000
+"""Newest remarks and quarantined frames that are kept; older ones are counted by the journal alone."""
+PRUNE_EVERY = 1_000
+LOOKUP = 500
+"""Ids a single look-up asks for (SQLite's limit on variables is 999 in old builds)."""
+
+encode = msgspec.json.encode
+
+
+class SqliteStore:
+    """Commits come from the engine's one thread; questions may come from any."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = open_durable(path, SCHEMA)
+        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._reading = threading.Lock()
+        self._checkpointer = Checkpointer(path)
+        self._commits = 0
+
+    # --- the engine's side ---
+
+    def load(self) -> Snapshot:
+        """Return the state as of the last commit: open alerts only, deliveries not yet settled."""
+        meta = dict(self._ask("SELECT key, value FROM meta"))
+        document = meta.get("registry")
+        return Snapshot(
+            cursor=int(meta.get("cursor", b"0")),
+            registry=RegistryDocument.model_validate_json(document) if document else RegistryDocument(),
+            statuses=self._bodies("SELECT device, body FROM statuses", DeviceStatus),
+            discovered=self._bodies("SELECT key, body FROM discovered", Discovered),
+            memories=self._bodies("SELECT key, body FROM memories", dict[str, Any]),
+            timers=self._bodies("SELECT key, body FROM timers", Timer),
+            alerts=self._bodies("SELECT id, body FROM alerts WHERE open = 1", Alert),
+            deliveries=self._bodies("SELECT id, body FROM deliveries WHERE queued = 1", Delivery),
+        )
+
+    def known(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those event ids that the event log already has."""
+        found: list[str] = []
+        for start in range(0, len(ids), LOOKUP):
+            part = ids[start : start + LOOKUP]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT id FROM events WHERE id IN ({marks})"  # noqa: S608 - question marks only
+            found.extend(row[0] for row in self._ask(query, part))
+        return frozenset(found)
+
+    def commit(self, changes: Changes, cursor: int) -> None:
+        """Write everything and the cursor in one durable transaction, or nothing."""
+        with transaction(self._connection):
+            self._write_facts(changes)
+            self._write_state(changes)
+            if changes.registry is not None:
+                self._set("registry", changes.registry.model_dump_json().encode())
+            self._set("cursor", str(cursor).encode())
+            self._commits += 1
+            if self._commits % PRUNE_EVERY == 0:
+                self._prune()
+
+    def _write_facts(self, changes: Changes) -> None:
+        many = self._many
+        many(INSERT_EVENT, map(row_of_event, changes.events, _places(changes)))
+        many(
+            "INSERT INTO traces (frame, step, verdict, reason, clause, device) VALUES (?,?,?,?,?,?)",
+            ((t.frame, t.step, t.verdict.value, t.reason, t.clause, t.device) for t in changes.traces),
+        )
+        many(
+            "INSERT OR IGNORE INTO quarantine VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (_quarantine_row(*entry) for entry in changes.quarantine),
+        )
+        many(
+            "INSERT OR IGNORE INTO entries VALUES (?,?,?,?)",
+            ((e.alert, e.version, e.frame, encode(e)) for e in changes.entries),
+        )
+
+    def _write_state(self, changes: Changes) -> None:
+        many = self._many
+        many(
+            "INSERT OR REPLACE INTO statuses VALUES (?,?)",
+            ((key, encode(status)) for key, status in changes.statuses.items()),
+        )
+        self._replace("discovered", changes.discovered)
+        self._replace("memories", changes.memories)
+        self._replace("timers", changes.timers)
+        many(
+            "INSERT OR REPLACE INTO alerts VALUES (?,?,?,?)",
+            (
+                (a.id, a.state is not AlertState.CLOSED, to_us(a.raised_at), encode(a))
+                for a in changes.alerts.values()
+            ),
+        )
+        many(
+            "INSERT OR REPLACE INTO deliveries VALUES (?,?,?,?)",
+            (
+                (d.id, d.alert, d.state is DeliveryState.QUEUED, encode(d))
+                for d in changes.deliveries.values()
+            ),
+        )
+
+    def _replace(self, table: str, rows: Mapping[str, object]) -> None:
+        gone = [(key,) for key, value in rows.items() if value is None]
+        kept = [(key, encode(value)) for key, value in rows.items() if value is not None]
+        self._many(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - our own table names
+        self._many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", kept)  # noqa: S608 - our own table names
+
+    def _many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        self._connection.executemany(statement, rows)
+
+    def _set(self, key: str, value: bytes) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, value))
+
+    def _prune(self) -> None:
+        self._connection.execute(
+            "DELETE FROM traces WHERE id <= (SELECT max(id) FROM traces) - ?", (KEEP_TRACES,)
+        )
+        self._connection.execute(
+            "DELETE FROM quarantine WHERE frame <= "
+            "(SELECT frame FROM quarantine ORDER BY frame DESC LIMIT 1 OFFSET ?)",
+            (KEEP_QUARANTINED,),
+        )
+
+    # --- what people ask ---
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """Return an alert, open or closed."""
+        found = self._decoded("SELECT body FROM alerts WHERE id = ?", (alert_id,), Alert)
+        return found[0] if found else None
+
+    def closed_alerts(self, limit: int) -> list[Alert]:
+        """Return the alerts closed last, newest first."""
+        query = "SELECT body FROM alerts WHERE open = 0 ORDER BY raised_us DESC LIMIT ?"
+        return self._decoded(query, (limit,), Alert)
+
+    def history(self, alert_id: str) -> list[AlertEntry]:
+        """Return the course of events of an alert, oldest first."""
+        query = "SELECT body FROM entries WHERE alert = ? ORDER BY version"
+        return self._decoded(query, (alert_id,), AlertEntry)
+
+    def deliveries(self, alert_id: str) -> list[Delivery]:
+        """Return the deliveries of an alert, oldest first."""
+        return self._decoded(
+            "SELECT body FROM deliveries WHERE alert = ? ORDER BY rowid", (alert_id,), Delivery
+        )
+
+    def events(
+        self, *, frame: int | None = None, device: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[tuple[int, Event]]:
+        """Return events with their place in the log, oldest first (newest first for a device)."""
+        if frame is not None:
+            rows = self._ask(
+                "SELECT * FROM events WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
+                (first_place(frame), first_place(frame + 1), limit),
+            )
+        elif device is not None:
+            query = "SELECT * FROM events WHERE device = ? ORDER BY place DESC LIMIT ?"
+            rows = self._ask(query, (device, limit))
+        else:
+            rows = self._ask("SELECT * FROM events WHERE place > ? ORDER BY place LIMIT ?", (after, limit))
+        return [(row[0], event_of_row(row)) for row in rows]
+
+    def traces(self, *, frame: int | None = None, limit: int = 100) -> list[Trace]:
+        """Return the remarks on one frame, or the newest remarks."""
+        columns = "SELECT frame, step, verdict, reason, clause, device FROM traces"
+        if frame is None:
+            rows = self._ask(f"{columns} ORDER BY id DESC LIMIT ?", (limit,))
+        else:
+            rows = self._ask(f"{columns} WHERE frame = ? ORDER BY id LIMIT ?", (frame, limit))
+        return [
+            Trace(f, step, Verdict(v), reason, clause, device) for f, step, v, reason, clause, device in rows
+        ]
+
+    def quarantined(self, *, limit: int = 100) -> list[tuple[Frame, str, str, str]]:
+        """Return the newest quarantined frames with device, reason and clause."""
+        rows = self._ask("SELECT * FROM quarantine ORDER BY frame DESC LIMIT ?", (limit,))
+        return [_quarantined(row) for row in rows]
+
+    def alerts_of_frame(self, frame: int) -> list[Alert]:
+        """Return the alerts that a frame raised or changed."""
+        query = "SELECT body FROM alerts WHERE id IN (SELECT alert FROM entries WHERE frame = ?)"
+        return self._decoded(query, (frame,), Alert)
+
+    def close(self) -> None:
+        """Release the storage."""
+        self._checkpointer.close()
+        self._reader.close()
+        self._connection.close()
+
+    def _ask(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        try:
+            with self._reading:
+                return self._reader.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"the database cannot be read: {error}") from error
+
+    def _bodies(self, query: str, kind: Any) -> dict[str, Any]:
+        decoder = msgspec.json.Decoder(kind)
+        return {key: decoder.decode(body) for key, body in self._ask(query)}
+
+    def _decoded(self, query: str, parameters: Sequence[object], kind: type[Any]) -> list[Any]:
+        decoder = msgspec.json.Decoder(kind)
+        return [decoder.decode(row[0]) for row in self._ask(query, parameters)]
+
+
+def _places(changes: Changes) -> Iterable[int]:
+    """Number the events of each frame, in their order."""
+    frame, index = 0, 0
+    for event in changes.events:
+        frame, index = (frame, index + 1) if event.frame == frame else (event.frame, 0)
+        yield first_place(frame) + index
+
+
+def _quarantine_row(frame: Frame, device: str, reason: str, clause: str) -> tuple[object, ...]:
+    return (
+        frame.position,
+        to_us(frame.received_at),
+        frame.transport.value,
+        frame.channel,
+        frame.payload,
+        frame.ingress,
+        frame.source,
+        device,
+        reason,
+        clause,
+    )
+
+
+def _quarantined(row: Any) -> tuple[Frame, str, str, str]:
+    position, received_us, transport, channel, payload, ingress, source, device, reason, clause = row
+    frame = Frame(
+        transport=Transport(transport),
+        channel=channel,
+        payload=payload,
+        received_at=from_us(received_us),
+        ingress=ingress,
+        source=source,
+        position=position,
+    )
+    return frame, device, reason, clause
