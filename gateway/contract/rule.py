@@ -32,10 +32,17 @@ class Raise(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """The open alert of this rule and subject changes severity or text; it never ends by this."""
+    """The open alert of this rule and subject changes severity or text; it never ends by this.
+
+    `type` moves it to the ladder of that type, as when a technical fault leaves a person without
+    protection; `accept_within_s` is the time to answer from now on. More severe, or on another
+    ladder, it is offered anew.
+    """
 
     severity: Severity | None = None
     text: str | None = None
+    type: AlertType | None = None
+    accept_within_s: float | None = None
     reason: str
     subject: str = ""
 

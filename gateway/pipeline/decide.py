@@ -1,0 +1,191 @@
+"""Decide: which rules look at an event, a due timer or a new registry, and what their decisions become."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Rule, Say
+from gateway.model.alert import AlertType, Severity
+from gateway.model.event import Event
+from gateway.model.frame import Frame
+from gateway.model.registry import Device
+from gateway.model.status import Timer
+from gateway.model.trace import Trace, Verdict
+from gateway.model.vocabulary import VOCABULARY
+from gateway.pipeline import episode
+from gateway.pipeline.episode import Cause
+from gateway.pipeline.situation import View, device_of, view
+from gateway.pipeline.state import State
+
+STEP = "decide"
+EVERY_TYPE = "*"
+RULE_FAULT = "rule_fault"
+REJECTED_MESSAGE = "rejected_message"
+RULE_FAULT_ACCEPT_S = 15 * 60
+"""Alert rules, section 5.6, S13."""
+REJECTED_ACCEPT_S = 4 * 3600
+"""The low class of the alert rules, section 5.0."""
+NOT_THIS_TICK = timedelta(seconds=1)
+"""A tick's own timers are due in a later tick, so that no rule can hold the watch by arming for ever."""
+
+
+class RuleBook:
+    """The rules in force, prepared for dispatch. Raises ValueError when two rules share an id."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self.by_id = {rule.id: rule for rule in self.rules}
+        if len(self.by_id) != len(self.rules):
+            raise ValueError("two rules share one id; allowed: an id of its own for each")
+        self.by_type: dict[str, tuple[Rule, ...]] = {
+            name: found for name in VOCABULARY if (found := self._listening(name))
+        }
+
+    def _listening(self, name: str) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if name in rule.listens or EVERY_TYPE in rule.listens)
+
+
+def judge_event(state: State, book: RuleBook, event: Event) -> None:
+    """Let every rule that listens to the event's type look at it."""
+    rules = book.by_type.get(event.type)
+    if rules is None:
+        return
+    at = view(state, event.device)
+    if at is None:
+        return
+    cause = Cause(
+        name=event.id,
+        event=event.id,
+        frame=event.frame,
+        occurred_at=event.occurred_at,
+        heard_at=event.received_at,
+    )
+    for rule in rules:
+        _consult(state, rule, at, cause, rule.on_event, event)
+
+
+def judge_timer(state: State, book: RuleBook, timer: Timer, frame: Frame) -> None:
+    """Let the rule that armed a timer look again; one whose rule or device is gone is told and dropped."""
+    rule = book.by_id.get(timer.owner)
+    device = device_of(state.registry, timer.subject)
+    at = None if device is None else view(state, device)
+    if rule is None or at is None:
+        gone = (
+            f"rule {timer.owner!r} is not in force" if rule is None else "its device is not enrolled any more"
+        )
+        state.trace(Trace(frame.position, STEP, Verdict.IGNORED, f"timer {timer.name!r}: {gone}"))
+        return
+    cause = Cause(
+        name=f"tick {timer.name} {timer.due_at.isoformat()}",
+        event=None,
+        frame=frame.position,
+        occurred_at=timer.due_at,
+        heard_at=timer.set_at,
+        due_at=timer.due_at,
+    )
+    _consult(state, rule, at, cause, rule.on_timer, timer)
+
+
+def judge_enrolled(state: State, book: RuleBook, device: str, frame: Frame) -> None:
+    """Let every rule arm what it must for a device that was enrolled, or whose registry was read again."""
+    at = view(state, device)
+    if at is None:
+        return
+    cause = _frame_cause(frame, state.now)
+    for rule in book.rules:
+        _consult(state, rule, at, cause, rule.on_enrolled)
+
+
+def judge_rejection(state: State, device: Device, frame: Frame, reason: str, clause: str) -> None:
+    """Tell technicians that an enrolled device sent what could not be read; counted, one alert a device."""
+    at = view(state, device.id)
+    if at is None:
+        return
+    rejected = Raise(
+        severity=Severity.LOW,
+        type=AlertType.TECHNICAL,
+        text=REJECTED_MESSAGE,
+        reason=f"a message was rejected: {reason}",
+        accept_within_s=REJECTED_ACCEPT_S,
+        values={"clause": clause},
+    )
+    episode.put(state, REJECTED_MESSAGE, at, _frame_cause(frame, state.now), rejected)
+
+
+def _frame_cause(frame: Frame, now: datetime) -> Cause:
+    name = f"frame {frame.position}"
+    return Cause(name=name, event=None, frame=frame.position, occurred_at=now, heard_at=now)
+
+
+def _consult(
+    state: State, rule: Rule, at: View, cause: Cause, ask: Callable[..., Sequence[Decision]], *about: object
+) -> None:
+    at.rule = rule.id
+    try:
+        for decision in tuple(ask(*about, at)):
+            _apply(state, rule, at, cause, decision)
+    except Exception as error:  # noqa: BLE001 - a rule may be a stranger's: its fault becomes an alert, not a stop
+        _fault(state, rule, at, cause, type(error).__name__)
+
+
+def _apply(state: State, rule: Rule, at: View, cause: Cause, decision: Decision) -> None:
+    """Carry out one decision; TypeError for what is none."""
+    if isinstance(decision, Say):
+        remark = Trace(cause.frame, STEP, Verdict.JUDGED, decision.reason, rule.catalogue, at.device.id)
+        state.trace(remark)
+        return
+    subject = decision.subject or at.device.id
+    if isinstance(decision, Raise):
+        episode.put(state, rule.id, at, cause, decision)
+    elif isinstance(decision, Arm):
+        state.arm(_timer(state, rule, subject, cause, decision))
+    elif isinstance(decision, Disarm):
+        state.disarm(f"{rule.id}\0{subject}\0{decision.name}")
+    elif isinstance(decision, Remember):
+        state.remember(rule.id, subject, decision.facts)
+    elif isinstance(decision, Change | Clear):
+        _amend(state, rule, at, cause, decision)
+    else:
+        assert_never(decision)
+
+
+def _timer(state: State, rule: Rule, subject: str, cause: Cause, decision: Arm) -> Timer:
+    soonest = decision.due_at if cause.due_at is None else state.now + NOT_THIS_TICK
+    return Timer(
+        owner=rule.id,
+        subject=subject,
+        name=decision.name,
+        due_at=max(decision.due_at, soonest),
+        set_at=state.now,
+        note=decision.note,
+    )
+
+
+def _amend(state: State, rule: Rule, at: View, cause: Cause, decision: Change | Clear) -> None:
+    alert = state.open_alert(rule.id, decision.subject or at.device.id)
+    if alert is None:
+        reason = f"no open alert to change: {decision.reason}"
+        state.trace(Trace(cause.frame, STEP, Verdict.JUDGED, reason, rule.catalogue, at.device.id))
+    elif isinstance(decision, Change):
+        episode.change(state, alert, state.registry.homes.get(alert.home), cause, decision)
+    else:
+        episode.clear(state, alert, cause, decision)
+
+
+def _fault(state: State, rule: Rule, at: View, cause: Cause, fault: str) -> None:
+    """Say that a rule could not judge: never "no match". Care staff hear it of a safety rule.
+
+    Only the fault's type is told: its text may quote what the device sent.
+    """
+    reason = f"rule {rule.id!r} could not judge: {fault}"
+    state.trace(Trace(cause.frame, STEP, Verdict.JUDGED, reason, "S13", at.device.id))
+    could_not = Raise(
+        severity=Severity.MEDIUM,
+        type=AlertType.PERSON if rule.safety else AlertType.TECHNICAL,
+        text=RULE_FAULT,
+        reason=reason,
+        accept_within_s=RULE_FAULT_ACCEPT_S,
+        values={"rule": rule.id, "fault": fault},
+        subject=f"{at.device.id}/{rule.id}",
+    )
+    episode.put(state, RULE_FAULT, at, cause, could_not)

@@ -1,0 +1,84 @@
+"""Situation: the little that a rule may look at, answered from the single writer's state."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from gateway.model.alert import Alert
+from gateway.model.registry import Device, Enrolment, Home, Person, Registry
+from gateway.model.status import DeviceStatus
+from gateway.model.vocabulary import DeviceKind
+from gateway.pipeline.state import State
+
+
+class View:
+    """Fulfils the Situation port for one enrolled device; made once an input and handed from rule to rule.
+
+    `rule` is whose memory, timers and alerts are shown; the caller sets it before each rule.
+    """
+
+    __slots__ = ("_state", "device", "enrolment", "now", "rule")
+
+    def __init__(self, state: State, device: Device, enrolment: Enrolment) -> None:
+        self._state = state
+        self.now = state.now
+        self.device = device
+        self.enrolment = enrolment
+        self.rule = ""
+
+    @property
+    def home(self) -> Home:
+        """Where it is enrolled."""
+        return self._state.registry.homes[self.enrolment.home]
+
+    @property
+    def person(self) -> Person | None:
+        """For whom it watches: the person enrolled, or whoever lives there alone."""
+        persons = self._state.registry.persons
+        if self.enrolment.person is not None:
+            return persons.get(self.enrolment.person)
+        living = [person for person in persons.values() if person.home == self.enrolment.home]
+        return living[0] if len(living) == 1 else None
+
+    def local(self, at: datetime) -> datetime:
+        """Return that moment in the tenant's own time zone."""
+        return at.astimezone(self._state.zone(self.device.tenant))
+
+    def status(self, device: str = "") -> DeviceStatus:
+        """Return the latest word of a device, empty if it never spoke; looking leaves no mark."""
+        name = device or self.device.id
+        return self._state.statuses.get(name) or DeviceStatus(device=name)
+
+    def neighbours(self, kind: DeviceKind) -> Sequence[Device]:
+        """Return the devices of that kind enrolled in the same home, this one among them."""
+        return [d for d in self._state.registry.devices_of(self.enrolment.home) if d.kind is kind]
+
+    def recall(self, subject: str = "") -> Mapping[str, Any]:
+        """Return what this rule remembered, empty if nothing."""
+        return self._state.recall(self.rule, subject or self.device.id)
+
+    def open_alert(self, subject: str = "") -> Alert | None:
+        """Return this rule's open alert on the subject."""
+        return self._state.open_alert(self.rule, subject or self.device.id)
+
+    def armed(self, name: str, subject: str = "") -> bool:
+        """Tell whether this rule's timer is armed."""
+        return self._state.timer(f"{self.rule}\0{subject or self.device.id}\0{name}") is not None
+
+
+def view(state: State, device: str) -> View | None:
+    """Return the situation of a device; None when it is not enrolled."""
+    known = state.registry.devices.get(device)
+    enrolment = state.registry.enrolments.get(device)
+    return None if known is None or enrolment is None else View(state, known, enrolment)
+
+
+def device_of(registry: Registry, subject: str) -> str | None:
+    """Return the device a subject speaks of: itself, the longest head of its path, or one of that home."""
+    head = subject
+    while head:
+        if head in registry.devices:
+            return head
+        head = head.rpartition("/")[0]
+    living = registry.devices_of(subject)
+    return living[0].id if living else None
