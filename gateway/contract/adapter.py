@@ -14,7 +14,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `topics` are MQTT filters it can read; `branch` is the filter that one device may publish to,
     with `{native_id}` in it, and `inbox` the filter it may subscribe to ("" for none). `urgent` are
-    byte strings that mark a frame which must overtake others on its way to the disk.
+    byte strings that mark a frame which must overtake others on its way to the disk. `sources` are
+    the interface documents with their versions, `variants` the products and firmware they speak of,
+    `tested_with` what it has really been tried on, and `traps` what a reader must know.
     """
 
     id: str
@@ -25,6 +27,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     inbox: str = ""
     urgent: tuple[bytes, ...] = ()
     sources: tuple[str, ...] = ()
+    vendor: str = ""
+    variants: tuple[str, ...] = ()
+    tested_with: tuple[str, ...] = ()
+    traps: tuple[str, ...] = ()
 
 
 class Adapter(Protocol):

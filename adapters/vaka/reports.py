@@ -1,0 +1,153 @@
+"""Reports: the status, telemetry and result branches, which carry levels and measurements."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+
+from adapters.vaka.faults import ENVELOPE_CLAUSES, DecodeFault, undecodable
+from adapters.vaka.words import MEASUREMENTS, WORDS
+from gateway.contract import Undecodable
+from gateway.model.instant import to_utc
+from gateway.model.reading import Ignored, Reading
+from gateway.model.vocabulary import (
+    ClockQuality,
+    DeviceKind,
+    HealthValues,
+    Instant,
+    Percent,
+    Reference,
+    Revision,
+    battery_word,
+)
+
+MAX_BATCH = 1000
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """The retained status; as the last will it has `state` and `reason` only."""
+
+    state: Literal["online", "offline"]
+    time: Instant | None = None
+    clockquality: ClockQuality = ClockQuality.UNSYNCED
+    firmware: Reference | None = None
+    battery: Percent | None = None
+    config_revision: Revision | None = None
+    reason: Reference | None = None
+
+
+class Measurement(msgspec.Struct, frozen=True, gc=False):
+    """One reading of a batch; without `id` its type and time identify it."""
+
+    type: str
+    time: Instant
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    id: Key | None = None
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    clockquality: ClockQuality = ClockQuality.UNSYNCED
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Measurements in order."""
+
+    readings: Annotated[list[Measurement], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The outcome of a command."""
+
+    id: Key
+    outcome: Reference
+
+
+_decode_status = msgspec.json.Decoder(Status).decode
+_decode_batch = msgspec.json.Decoder(Batch).decode
+_decode_result = msgspec.json.Decoder(Result).decode
+
+
+def status(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
+    """Read the status: the connection and the charge, both as levels."""
+    if not payload:
+        return (Ignored(native_id, "the retained status was cleared"),)
+    try:
+        payload.decode()
+        said = _decode_status(payload)
+    except DecodeFault as error:
+        raise undecodable(
+            error, native_id, clause="VDI-STA-02", clauses={"state": "VDI-STA-01"}, payload=payload
+        ) from None
+    values = HealthValues(
+        battery_percent=said.battery,
+        firmware=said.firmware,
+        config_revision=said.config_revision,
+        code=said.reason,
+    )
+    readings = [_level(native_id, f"device.{said.state}", values, said)]
+    if said.battery is not None:
+        charge = HealthValues(battery_percent=said.battery)
+        readings.append(_level(native_id, battery_word(said.battery), charge, said))
+    return readings
+
+
+def _level(native_id: str, word: str, values: HealthValues, said: Status) -> Reading:
+    at = to_utc(said.time) if said.time is not None else None
+    return Reading(
+        native_id=native_id,
+        kind=DeviceKind.UNKNOWN,
+        type=word,
+        values=values,
+        occurred_at=at,
+        clock=said.clockquality if at is not None else ClockQuality.NONE,
+        happened=False,
+    )
+
+
+def telemetry(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
+    """Read a batch; one wrong reading refuses the whole batch, so that none is lost unseen."""
+    try:
+        payload.decode()
+        batch = _decode_batch(payload)
+    except DecodeFault as error:
+        raise undecodable(error, native_id, clause="VDI-TEL-01", payload=payload) from None
+    return [_measured(native_id, place, item) for place, item in enumerate(batch.readings)]
+
+
+def _measured(native_id: str, place: int, item: Measurement) -> Reading:
+    root = f"$.readings[{place}]"
+    word = WORDS.get(item.type)
+    if word is None:
+        reason = f"`{root}.type`: unknown type {item.type[:80]!r}"
+        raise Undecodable(reason, clause=ENVELOPE_CLAUSES["type"], native_id=native_id)
+    if word.name not in MEASUREMENTS:
+        reason = f"`{root}.type`: {word.name} is no measurement, send it as an event"
+        raise Undecodable(reason, clause="VDI-TEL-02", native_id=native_id)
+    try:
+        values = word.decode(item.data)
+    except DecodeFault as error:
+        raise undecodable(error, native_id, clause="VDI-EVT-07", root=f"{root}.data") from None
+    at = to_utc(item.time)
+    if at is None:
+        reason = f"`{root}.time`: outside the calendar in UTC"
+        raise Undecodable(reason, clause="VDI-EVT-06", native_id=native_id)
+    return Reading(
+        native_id=native_id,
+        kind=word.kind,
+        type=word.name,
+        values=values,
+        occurred_at=at,
+        clock=item.clockquality,
+        key=item.id or at.isoformat(),
+        sequence=item.sequence,
+        happened=not word.name.startswith("battery."),
+    )
+
+
+def result(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
+    """Read the outcome of a command, which nothing in the gateway waits for yet."""
+    try:
+        payload.decode()
+        said = _decode_result(payload)
+    except DecodeFault as error:
+        raise undecodable(error, native_id, clause="VDI-RES-01", payload=payload) from None
+    return (Ignored(native_id, f"result of a command: {said.outcome}"),)
