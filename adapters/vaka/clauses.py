@@ -28,9 +28,7 @@ _CLAUSES = (
     Clause("VDI-EVT-04", "should", "source is given and ends with {tenant}/{device}."),
     Clause("VDI-EVT-05", "must", "source, when given, names the device of the topic."),
     Clause("VDI-EVT-06", "must", "time is RFC 3339 with an offset: when it happened, not when it was sent."),
-    Clause(
-        "VDI-EVT-07", "must", "data has the fields of its type, in their units and within their limits."
-    ),
+    Clause("VDI-EVT-07", "must", "data has the fields of its type, in their units and within their limits."),
     Clause("VDI-EVT-08", "must", "sequence is a whole number from 0, counted per device and never reused."),
     Clause("VDI-EVT-09", "must", "clockquality is synced or unsynced; without it the clock is unsynced."),
     Clause("VDI-EVT-10", "must", "An unknown field is allowed, and ignored."),
