@@ -33,7 +33,8 @@ def vendor_names() -> set[str]:
     names: set[str] = set()
     for adapter in adapters():
         if adapter.name != STANDARD:
-            names |= {adapter.name.lower(), str(manifest(adapter)["product"]).lower()}
+            told = manifest(adapter)
+            names |= {adapter.name.lower(), str(told["product"]).lower(), str(told["vendor"]).lower()}
     return names
 
 
