@@ -67,10 +67,15 @@ class _Section(BaseModel):
 
 
 class Tls(_Section):
-    """Paths to PEM files; `client_ca` makes a client certificate possible, `require_client` mandatory."""
+    """Paths to PEM files: the server's certificate chain and its private key."""
 
     certificate: Path
     key: Path
+
+
+class ListenerTls(Tls):
+    """With `client_ca` (a PEM file) a device may show a certificate, with `require_client` it must."""
+
     client_ca: Path | None = None
     require_client: bool = False
 
@@ -86,7 +91,7 @@ class ListenerSettings(_Section):
     enabled: bool = True
     host: str = "127.0.0.1"
     port: Port = 1883
-    tls: Tls | None = None
+    tls: ListenerTls | None = None
     anonymous: bool = False
     receive_maximum: int = Field(64, ge=1, le=65535)
     max_connections: int = Field(50_000, ge=1)
@@ -158,10 +163,6 @@ class LimitSettings(_Section):
     queue_frames: int = Field(20_000, ge=100)
     journal_batch: int = Field(256, ge=1, le=4096)
     engine_batch: int = Field(128, ge=1, le=4096)
-    discovered: int = Field(10_000, ge=1)
-    quarantine: int = Field(200_000, ge=100)
-    late_after_s: float = Field(300, gt=0)
-    future_after_s: float = Field(300, gt=0)
 
 
 class Settings(_Section):

@@ -148,3 +148,10 @@ def documented(heading: str) -> dict[str, str]:
 @pytest.mark.parametrize(("heading", "model"), [("Keys", Settings), ("The registry", RegistryDocument)])
 def test_every_key_is_documented_with_its_default(heading: str, model: type[BaseModel]) -> None:
     assert documented(heading) == keys_of(model)
+
+
+def test_every_key_of_the_configuration_has_an_effect() -> None:
+    source = "\n".join(path.read_text() for path in modules("gateway") if short(path) != "gateway/config.py")
+    last_parts = {key.rsplit(".")[-1] for key in keys_of(Settings)}
+
+    assert {part for part in last_parts if not re.search(rf"\.{part}\b", source)} == set()
