@@ -1,0 +1,159 @@
+"""The commands of the simulators; a user's mistake is one line on standard error, never a traceback."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+
+from gateway.config import load_registry
+from gateway.contract.errors import VakaError
+from simulators.broker import read_broker
+from simulators.clock import FastClock
+from simulators.driver import Driver
+from simulators.evening import Evening
+from simulators.files import REGISTRY_FILE, read_passwords, write_municipality
+from simulators.load import Plan, run_load, serve_sink
+from simulators.municipality import make_municipality
+from simulators.stage import Stage
+from simulators.town import make_devices
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+LOCAL = ZoneInfo("Europe/Stockholm")
+T = TypeVar("T")
+
+
+def moment(text: str) -> datetime:
+    """Read an ISO moment; without an offset it is Swedish local time. BadParameter otherwise."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}; allowed: a moment as 2026-11-22T18:30:00+01:00") from error
+    return found if found.tzinfo else found.replace(tzinfo=LOCAL)
+
+
+def until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
+    """Run until it is done, or until SIGINT or SIGTERM asks it to stop."""
+
+    async def run() -> T:
+        stop = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        return await work(stop)
+
+    return asyncio.run(run())
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+@app.command()
+def municipality(
+    out: Annotated[Path, typer.Option(help="Folder for registry.toml and secrets.json.")],
+    homes: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
+    seed: int = 1,
+    tenant: str = "demo",
+    since: Annotated[str, typer.Option(help="Since when every device is enrolled.")] = "2026-01-01",
+) -> None:
+    """Make a municipality from a seed: the registry, and the devices' passwords for the simulators."""
+    made = make_municipality(homes, seed, tenant, moment(since))
+    write_municipality(made, out)
+    say(f"{out / REGISTRY_FILE}: {homes} homes, {len(made.document.device)} devices")
+
+
+@app.command()
+def evening(
+    *,
+    folder: Annotated[Path, typer.Option("--dir", help="Folder with registry.toml and secrets.json.")],
+    wall0: Annotated[float | None, typer.Option(help="Wall time of the start, seconds since 1970.")] = None,
+    broker: str = "mqtt://127.0.0.1:1883",
+    start: Annotated[str, typer.Option(help="Simulated start, 18:30 local time.")] = "2026-11-22T18:30",
+    speed: Annotated[float, typer.Option(min=0.01, max=3600)] = 60,
+    seed: int = 1,
+    ca: Annotated[Path | None, typer.Option(help="Certificate authority for mqtts.")] = None,
+) -> None:
+    """Play the scripted evening in fast time over real MQTT, then ordinary life until it is stopped."""
+    begins, target = moment(start), read_broker(broker, ca)
+    script = Evening(make_devices(load_registry(folder / REGISTRY_FILE), seed, begins), seed, begins)
+    passwords = read_passwords(folder)
+    wall = datetime.now(LOCAL).timestamp() if wall0 is None else wall0
+    clock = FastClock(begins, wall, speed)
+
+    async def play(stop: asyncio.Event) -> None:
+        tally = await Driver(Stage(script.devices), target, passwords, clock, say).run(stop)
+        say(f"stopped: {tally.acknowledged} of {tally.sent} messages acknowledged")
+
+    until_stopped(play)
+
+
+@app.command()
+def load(  # noqa: PLR0913 - every argument is an option of the command
+    *,
+    broker: str = "mqtt://127.0.0.1:1883",
+    connections: Annotated[int, typer.Option(min=1, max=20_000)] = 10,
+    messages: Annotated[int, typer.Option(min=1, help="Messages in all.")] = 10_000,
+    rate: Annotated[float, typer.Option(min=0, help="Messages a second in all; 0 is flat out.")] = 0,
+    window: Annotated[int, typer.Option(min=1, max=60_000, help="Unacknowledged per connection.")] = 256,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Folder with secrets.json to log in by.")
+    ] = None,
+    tenant: str = "load",
+    kind: Annotated[str, typer.Option("--type", help="Event type, as motion.detected.")] = "motion.detected",
+    alarm_every: Annotated[int, typer.Option(min=0, help="Every so manieth is alarm.manual.")] = 0,
+    duplicate: Annotated[float, typer.Option(min=0, max=1, help="Share that is sent twice.")] = 0,
+    reorder: Annotated[float, typer.Option(min=0, max=1, help="Share of batches sent out of order.")] = 0,
+    seed: int = 1,
+    acked: Annotated[
+        Path | None, typer.Option(help="Write device, id and time of what was acknowledged.")
+    ] = None,
+    patience_s: Annotated[float, typer.Option(min=1, help="Give up after so long without a PUBACK.")] = 60,
+) -> None:
+    """Send QoS 1 events as fast or as evenly as asked, and account for every acknowledgement (MQTT 3.1.1)."""
+    plan = Plan(
+        broker=read_broker(broker),
+        connections=connections,
+        messages=messages,
+        rate=rate,
+        window=window,
+        tenant=tenant,
+        passwords=read_passwords(folder) if folder else {},
+        kind=kind,
+        alarm_every=alarm_every,
+        duplicate=duplicate,
+        reorder=reorder,
+        seed=seed,
+        acked=acked,
+        patience_s=patience_s,
+    )
+    report = until_stopped(lambda stop: run_load(plan, stop))
+    say(msgspec.json.encode(report).decode())
+    if report.acknowledged < messages:
+        raise typer.Exit(1)
+
+
+@app.command()
+def sink(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 1884,
+) -> None:
+    """Acknowledge everything and keep nothing: the ceiling that the load generator is measured against."""
+    until_stopped(lambda stop: serve_sink(host, port, stop, say))
+
+
+def main() -> None:
+    """Run a command; exit status 2 with one line for what a user can mend."""
+    try:
+        app()
+    except VakaError as error:
+        typer.echo(f"simulators: {error}", err=True)
+        sys.exit(2)
