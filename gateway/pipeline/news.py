@@ -77,7 +77,11 @@ def _why_not_level(hearing: Hearing, acted: dict[str, str]) -> str | None:
         _enter(status, word, hearing.at)
     if hearing.stale:
         return f"retained: {word.name} is the state, not news"
-    return f"{word.name} repeated: no change" if before == word.name and not happened else None
+    if happened or before not in (None, word.name):
+        return None
+    if before is None:
+        return None if word.condition else f"{word.name} is the first state heard, not a change"
+    return f"{word.name} repeated: no change"
 
 
 def _enter(status: DeviceStatus, word: EventType, at: datetime) -> None:

@@ -1,0 +1,195 @@
+"""The `vaka` command."""
+
+import getpass
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+
+from gateway.api.passwords import hash_password, new_token
+from gateway.commands import decode as decoding
+from gateway.commands import doctor as examination
+from gateway.commands import inspect
+from gateway.commands.demo import demo as play
+from gateway.commands.serve import serve as run
+from gateway.commands.serve import set_up_logging
+from gateway.config import Settings, load_registry, load_settings
+from gateway.contract import VakaError
+from gateway.pipeline.walk import Walk
+from gateway.transports.mqtt_listener.credentials import hash_secret, new_secret
+from gateway.wiring import load_adapters, load_rules
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = typer.Typer(
+    help="Vaka keeps watch: from a device's bytes to a carer who answers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+journal = typer.Typer(help="Look at the journal.", no_args_is_help=True)
+app.add_typer(journal, name="journal")
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The TOML file; without it the defaults.")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="The data directory, instead of the configured one.")
+]
+
+
+def _plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn an error that the user can act on into one line a fault and exit code 2."""
+
+    @wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except VakaError as error:
+            typer.echo(str(error), err=True)
+        except OSError as error:
+            typer.echo(f"{error.filename or 'system'}: {error.strerror or error}", err=True)
+        raise typer.Exit(2)
+
+    return guarded
+
+
+@app.command()
+@_plainly
+def serve(config: Config = None) -> None:
+    """Run the gateway until Ctrl-C or SIGTERM."""
+    set_up_logging()
+    run(load_settings(config))
+
+
+@app.command()
+@_plainly
+def demo(
+    homes: Annotated[int, typer.Option(min=1, max=500)] = 20,
+    seed: int = 1,
+    speed: Annotated[float, typer.Option(min=1, max=3600, help="Times real time.")] = 60,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the pages.")] = 8080,
+    broker: Annotated[str | None, typer.Option(help="mqtt://host:port of a real broker to use.")] = None,
+) -> None:
+    """Play a scripted evening in simulated homes, with the page open on localhost."""
+    set_up_logging()
+    play(homes, seed, speed, port, broker)
+
+
+@app.command()
+@_plainly
+def check(config: Config = None) -> None:
+    """Check configuration and registry: one line a fault, with file, key, found and allowed."""
+    settings = load_settings(config)
+    load_adapters(settings.adapters)
+    told = "no registry"
+    if settings.registry is not None:
+        registry = load_registry(settings.registry)
+        told = f"{len(registry.homes)} homes, {len(registry.enrolments)} enrolled devices"
+    typer.echo(f"{config or 'defaults'}: good ({told})")
+
+
+@app.command()
+@_plainly
+def decode(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of the samples' form.")] = None,
+    transport: str = "mqtt",
+    topic: str | None = None,
+    payload: str | None = None,
+) -> None:
+    """Print one JSON line for every event, or the reason why there is none."""
+    walk = Walk(load_adapters(), load_rules(), ())
+    jobs = [decoding.messages_of(file) for file in files or []]
+    if topic is not None:
+        found = {"transport": transport, "topic": topic, "payload": payload or ""}
+        jobs.append((decoding.messages_from(found), {}))
+    if not jobs:
+        raise VakaError("decode: found nothing to read; allowed: FILE..., or --topic with --payload")
+    for messages, assumed in jobs:
+        for line in decoding.decode_messages(walk, messages, assumed):
+            typer.echo(json.dumps(line, ensure_ascii=False))
+
+
+@app.command()
+@_plainly
+def trace(
+    position: Annotated[int | None, typer.Argument(help="A trace id; without it the newest remarks.")] = None,
+    config: Config = None,
+    data: Data = None,
+    newest: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
+) -> None:
+    """Say where a message stopped, and why."""
+    directory = _directory(config, data)
+    lines = (
+        inspect.trace_frame(directory, position) if position else inspect.newest_remarks(directory, newest)
+    )
+    for line in lines:
+        typer.echo(line)
+
+
+@journal.command("export")
+@_plainly
+def journal_export(
+    config: Config = None,
+    data: Data = None,
+    after: Annotated[int, typer.Option(min=0, help="Only positions above this.")] = 0,
+    until: Annotated[int | None, typer.Option(min=1, help="Only positions up to this.")] = None,
+) -> None:
+    """Write the journal to standard output as JSON lines; it holds what devices sent: handle it as such."""
+    for line in inspect.export_journal(_directory(config, data), after, until):
+        sys.stdout.write(line + "\n")
+
+
+@app.command()
+@_plainly
+def doctor(config: Config = None) -> None:
+    """Examine whether this machine keeps what the gateway promises."""
+    findings = list(examination.examine(load_settings(config)))
+    for verdict, sentence in findings:
+        typer.echo(f"{verdict:4}  {sentence}")
+    raise typer.Exit(examination.exit_code(findings))
+
+
+@app.command()
+@_plainly
+def password() -> None:
+    """Ask for a password and print its argon2 hash, for `api.user`."""
+    typer.echo(hash_password(getpass.getpass("Password: ")))
+
+
+@app.command()
+@_plainly
+def token() -> None:
+    """Make an API token; print it and its hash, for `api.token`."""
+    plain, digest = new_token()
+    typer.echo(f"token       {plain}\ntoken_hash  {digest}")
+
+
+@app.command()
+@_plainly
+def secret() -> None:
+    """Make a device's MQTT password; print it and its digest, for `device.secret`."""
+    plain = new_secret()
+    typer.echo(f"password  {plain}\nsecret    {hash_secret(plain)}")
+
+
+def _directory(config: Path | None, data: Path | None) -> Path:
+    settings: Settings = load_settings(config)
+    return data or settings.data_dir
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has had enough
+
+
+if __name__ == "__main__":
+    main()

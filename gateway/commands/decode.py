@@ -1,0 +1,164 @@
+"""`vaka decode`: what the gateway would make of a message, without a gateway running."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gateway.contract import VakaError
+from gateway.model.event import Event, flat_values
+from gateway.model.frame import Frame, Transport
+from gateway.model.reading import Reading
+from gateway.model.registry import RegistryDocument
+from gateway.pipeline.decode import Decoded
+from gateway.pipeline.state import State
+from gateway.pipeline.walk import Walk
+
+TENANT, HOME, PERSON, LADDER = "decode", "home", "person", "ladder"
+GRACE = timedelta(minutes=15)
+"""How long virtual time runs on after the last message, for rules that wait before they raise."""
+
+
+class Message:
+    """One message to decode: transport, topic, payload, and when it was received if the file says so."""
+
+    def __init__(self, found: Mapping[str, Any], outer: Mapping[str, Any]) -> None:
+        self.transport = Transport(str(found.get("transport", outer.get("transport", "mqtt"))))
+        self.topic = str(found.get("topic", outer.get("topic", "")))
+        payload = found.get("payload")
+        self.payload = payload.encode() if isinstance(payload, str) else json.dumps(payload).encode()
+        self.retained = bool(found.get("retained", outer.get("retained", False)))
+        self.at = _moment(found.get("at", outer.get("at")))
+
+
+def messages_of(path: Path) -> tuple[list[Message], Mapping[str, Any]]:
+    """Read a file of the samples' form; VakaError says what is wrong with it."""
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise VakaError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise VakaError(f"{path}: not JSON: {error}") from error
+    if not isinstance(found, dict) or not ("payload" in found or "sequence" in found):
+        raise VakaError(f"{path}: found no `payload` and no `sequence`; allowed: the form of the samples")
+    assumed = found.get("assume", {}).get("registry", {})
+    try:
+        return [Message(part, found) for part in found.get("sequence") or [found]], assumed
+    except (ValueError, AttributeError) as error:
+        raise VakaError(f"{path}: {error}; allowed transports: {', '.join(Transport)}") from error
+
+
+def messages_from(found: Mapping[str, Any]) -> list[Message]:
+    """Make the one message of the command line's own options; VakaError for an unknown transport."""
+    try:
+        return [Message(found, {})]
+    except ValueError as error:
+        raise VakaError(f"--transport: {error}; allowed: {', '.join(Transport)}") from error
+
+
+def decode_messages(
+    walk: Walk, messages: Sequence[Message], assumed: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield one line for every event, quarantine, status and ignored message, with every device enrolled."""
+    now = messages[-1].at if messages else datetime.now(UTC)
+    frames = [_frame(message, position) for position, message in enumerate(messages, 1)]
+    decoded = [walk.read(frame) for frame in frames]
+    names = _enrol(walk, state := State(), decoded, assumed, frames[0].received_at)
+    for frame, result in zip(frames, decoded, strict=True):
+        walk.step(state, frame, result, frozenset(), frame.received_at)
+    end = Frame(
+        Transport.CLOCK, "tick", b"", max(now, frames[-1].received_at) + GRACE, position=len(frames) + 1
+    )
+    walk.step(state, end, Decoded(), frozenset(), end.received_at)
+    changes = state.take_changes()
+    causes = {alert.cause for alert in changes.alerts.values()}
+    for event in changes.events:
+        yield _line(event, names, raises=event.id in causes)
+    for frame, _device, reason, clause in changes.quarantine:
+        yield {"quarantine": reason, "clause": clause, "topic": frame.channel}
+    for trace in changes.traces:
+        if trace.verdict in _STATUS:
+            yield {_STATUS[trace.verdict]: trace.reason, "topic": frames[trace.frame - 1].channel}
+
+
+_STATUS = {"ignored": "ignored", "not_news": "status", "duplicate": "status", "unknown_device": "status"}
+
+
+def _frame(message: Message, position: int) -> Frame:
+    return Frame(
+        transport=message.transport,
+        channel=message.topic,
+        payload=message.payload,
+        received_at=message.at,
+        ingress="decode",
+        retained=message.retained,
+        position=position,
+    )
+
+
+def _line(event: Event, names: Mapping[str, str], *, raises: bool) -> dict[str, Any]:
+    return {
+        "type": event.type,
+        "device": names[event.device],
+        "device_kind": event.kind.value,
+        "occurred_at": event.occurred_at.isoformat() if event.clock != "none" else None,
+        "values": flat_values(event.values),
+        "raises_alert": raises,
+    }
+
+
+def _enrol(
+    walk: Walk, state: State, decoded: Sequence[Decoded], assumed: Mapping[str, Any], since: datetime
+) -> dict[str, str]:
+    """Enrol every device that speaks, in one made-up home; return native ids by device id."""
+    names: dict[tuple[str, str], tuple[str, str]] = {}
+    for result in decoded:
+        for item in result.items:
+            if isinstance(item, Reading):
+                names.setdefault(
+                    (result.adapter, item.native_id), (f"device-{len(names) + 1}", item.kind.value)
+                )
+    document = RegistryDocument.model_validate(
+        {
+            "tenant": [{"id": TENANT, "name": "decode"}],
+            "unit": [{"id": "unit", "tenant": TENANT, "name": "decode"}],
+            "team": [{"id": "team", "unit": "unit", "name": "decode"}],
+            "ladder": [{"id": LADDER, "tenant": TENANT, "steps": [{"to": ["team"]}]}],
+            "home": [
+                {
+                    "id": HOME,
+                    "tenant": TENANT,
+                    "unit": "unit",
+                    "care_ladder": LADDER,
+                    "technical_ladder": LADDER,
+                }
+            ],
+            "person": [{"ref": PERSON, "home": HOME}],
+            "device": [
+                {"id": name, "tenant": TENANT, "adapter": adapter, "native_id": native_id, "kind": kind}
+                for (adapter, native_id), (name, kind) in names.items()
+            ],
+            "enrolment": [
+                {
+                    "device": name,
+                    "home": HOME,
+                    "person": PERSON,
+                    "since": since,
+                    "supervised": bool(assumed.get("supervised", True)),
+                    "role": str(assumed.get("role", "")),
+                }
+                for name, _kind in names.values()
+            ],
+        }
+    )
+    registry = Frame(Transport.REGISTRY, "registry", document.model_dump_json().encode(), since)
+    walk.step(state, registry, Decoded(), frozenset(), since)
+    return {name: native_id for (_, native_id), (name, _) in names.items()}
+
+
+def _moment(found: object) -> datetime:
+    if not isinstance(found, str):
+        return datetime.now(UTC)
+    moment = datetime.fromisoformat(found)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,0 +1,47 @@
+"""`vaka serve`: run the gateway until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from gateway.config import Settings
+from gateway.contract import Clock
+from gateway.wiring import Gateway
+
+
+def set_up_logging() -> None:
+    """Log one line a record to standard error; VAKA_LOG sets the level (default INFO)."""
+    level = os.environ.get("VAKA_LOG", "INFO").upper()
+    logging.basicConfig(
+        level=level if level in logging.getLevelNamesMapping() else "INFO",
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def serve(
+    settings: Settings, clock: Clock | None = None, ready: Callable[[Gateway], Awaitable[None]] | None = None
+) -> None:
+    """Run a gateway; SIGINT and SIGTERM end it cleanly, with everything accepted written and walked."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, clock, ready))
+
+
+async def _serve(
+    settings: Settings, clock: Clock | None, ready: Callable[[Gateway], Awaitable[None]] | None
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    gateway = Gateway(settings, clock)
+
+    async def say() -> None:
+        if ready is not None:
+            await ready(gateway)
+
+    await gateway.run(stop, say)

@@ -1,0 +1,59 @@
+"""Health: what the house says of itself, and the auditor that finds an alert nobody will be reminded of."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from gateway.contract import Clock
+from gateway.model.alert import AlertState
+from gateway.service.board import Board
+from gateway.service.engine import Engine
+from gateway.service.intake import JournalIntake
+
+OVERDUE_AFTER = timedelta(seconds=10)
+"""A deadline that is this much past has not fired (alert rules, section 5.6, S7)."""
+LAG_FRAMES = 20_000
+
+
+class Health:
+    """Asks the parts; a report is cheap enough for every second."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        intake: JournalIntake,
+        board: Board,
+        clock: Clock,
+        ways_in: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._engine = engine
+        self._intake = intake
+        self._board = board
+        self._clock = clock
+        self._ways_in = ways_in
+
+    def forgotten(self) -> list[str]:
+        """Return open alerts without a deadline to come: promise 3 broken, an incident if not empty."""
+        oldest = self._clock.now() - OVERDUE_AFTER
+        return [
+            alert.id
+            for alert in self._board.open_alerts()
+            if alert.state is not AlertState.CLOSED and (alert.deadline is None or alert.deadline < oldest)
+        ]
+
+    def report(self) -> dict[str, Any]:
+        """Return the state of every part; `status` is ok, catching_up or failing, with the reasons."""
+        reasons = [reason for reason in (self._intake.failing, self._engine.failing) if reason]
+        if forgotten := self.forgotten():
+            reasons.append(f"{len(forgotten)} open alerts have no deadline to come")
+        if self._engine.lag > LAG_FRAMES and not self._engine.catching_up:
+            reasons.append(f"{self._engine.lag} frames wait to be walked")
+        return {
+            "status": "failing" if reasons else ("catching_up" if self._engine.catching_up else "ok"),
+            "reasons": reasons,
+            "journal": {"waiting": self._intake.waiting, "taken": self._intake.taken},
+            "engine": {"cursor": self._engine.cursor, "lag": self._engine.lag},
+            "alerts": {"open": len(self._board.open_alerts()), "forgotten": len(forgotten)},
+            "devices": {"enrolled": len(self._board.statuses), "discovered": len(self._board.discovered)},
+            "ways_in": self._ways_in(),
+        }

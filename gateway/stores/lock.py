@@ -1,0 +1,26 @@
+"""One process a data directory: two writers on one journal would each believe to be the only one."""
+
+import fcntl
+from pathlib import Path
+from typing import IO
+
+from gateway.contract import ConfigurationError
+
+
+def hold(data_dir: Path) -> IO[str]:
+    """Lock the directory until the returned file is closed; ConfigurationError if another has it."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (data_dir / "lock").open("w")
+    except OSError as error:
+        raise ConfigurationError(
+            f"data_dir: found {data_dir}: {error.strerror}; allowed: a directory to write in"
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise ConfigurationError(
+            f"data_dir: {data_dir} is in use by another running gateway; stop it, or name another directory"
+        ) from error
+    return file

@@ -1,0 +1,211 @@
+"""The plug board: joins ports and parts into one running gateway, and takes it down in order."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, suppress
+from importlib.metadata import entry_points
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.api.app import create_app
+from gateway.api.security import webhook_authoriser
+from gateway.config import Settings, load_registry
+from gateway.contract import Adapter, Clock, ConfigurationError, Notifier, Rule
+from gateway.model.frame import Frame, Transport
+from gateway.model.registry import Registry
+from gateway.notifiers.console import ConsoleNotifier
+from gateway.notifiers.page import PageNotifier
+from gateway.pipeline.walk import Walk
+from gateway.service.board import Board
+from gateway.service.clock import SystemClock
+from gateway.service.dispatch import Dispatcher
+from gateway.service.engine import Engine, Machinery
+from gateway.service.health import Health
+from gateway.service.intake import JournalIntake
+from gateway.stores.lock import hold
+from gateway.stores.sessions import SqliteSessionStore
+from gateway.stores.sqlite_journal import SqliteJournal
+from gateway.stores.sqlite_store import SqliteStore
+from gateway.transports.mqtt_client import BrokerClient
+from gateway.transports.mqtt_listener import MqttListener
+from gateway.transports.mqtt_listener.credentials import credential_check
+from gateway.transports.webhook import webhook_router
+
+log = logging.getLogger(__name__)
+
+
+def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
+    """Return the installed adapters, or those named; ConfigurationError for a name that is not installed."""
+    found = {entry.name: entry for entry in entry_points(group="vaka.adapters")}
+    names = tuple(wanted) or tuple(sorted(found))
+    if unknown := set(names) - set(found):
+        raise ConfigurationError(f"adapters: found {sorted(unknown)}; allowed: {', '.join(sorted(found))}")
+    return [found[name].load() for name in names]
+
+
+def load_rules() -> list[Rule]:
+    """Return every installed rule."""
+    return [rule for entry in entry_points(group="vaka.rules") for rule in entry.load()]
+
+
+def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
+    """Return the test by which a frame overtakes others: bytes that the adapters' manifests name."""
+    markers = {marker for adapter in adapters for marker in adapter.manifest.urgent}
+    if not markers:
+        return lambda _frame: False
+    search = re.compile(b"|".join(re.escape(marker) for marker in sorted(markers))).search
+    return lambda frame: search(frame.payload) is not None
+
+
+class Gateway:
+    """One process: everything that serves one data directory."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.adapters = load_adapters(settings.adapters)
+        self.board = Board()
+        self._lock = hold(settings.data_dir)
+        self.journal = SqliteJournal(settings.data_dir / "journal.db")
+        self.store = SqliteStore(settings.data_dir / "state.db")
+        self.intake = JournalIntake(
+            self.journal,
+            batch=settings.limits.journal_batch,
+            queue_frames=settings.limits.queue_frames,
+            urgent=urgency(self.adapters),
+        )
+        notifiers: dict[str, Notifier] = {"page": PageNotifier(self.board), "console": ConsoleNotifier()}
+        self.dispatcher = Dispatcher(notifiers, self.intake, self.clock, self.board.alert)
+        walk = Walk(self.adapters, load_rules(), tuple(notifiers))
+        machinery = Machinery(walk, self.store, self.journal, self.intake, self.clock)
+        self.engine = Engine(machinery, (self.board, self.dispatcher), batch=settings.limits.engine_batch)
+        self.listener = self._make_listener() if settings.listener.enabled else None
+        self.brokers = [self._make_client(broker.name) for broker in settings.broker]
+        self.health = Health(self.engine, self.intake, self.board, self.clock, self._ways_in)
+        self.server: uvicorn.Server | None = None
+
+    @property
+    def page(self) -> str:
+        """The address of the staff page, once the gateway runs."""
+        api = self.settings.api
+        port = self.server.servers[0].sockets[0].getsockname()[1] if self.server else api.port
+        host = f"[{api.host}]" if ":" in api.host else api.host
+        return f"{'https' if api.tls else 'http'}://{host}:{port}/"
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Serve until `stop` is set or a part fails; then finish what was accepted and close."""
+        self.engine.load()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._finish)
+            tasks = [
+                asyncio.create_task(self.engine.run(), name="engine"),
+                asyncio.create_task(self.intake.run(self.engine.room), name="intake"),
+                asyncio.create_task(self.dispatcher.run(), name="dispatch"),
+            ]
+            stack.push_async_callback(_cancel, tasks)
+            await self._take_registry()
+            if self.listener is not None:
+                await self.listener.start()
+                stack.push_async_callback(self.listener.stop)
+            tasks += [
+                asyncio.create_task(client.run(), name=f"broker {client.name}") for client in self.brokers
+            ]
+            tasks.append(asyncio.create_task(self._serve(), name="api"))
+            await self._started()
+            if ready is not None:
+                await ready()
+            stopping = asyncio.create_task(stop.wait())
+            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            await self._stop_api(tasks[-1])
+        for task in done - {stopping}:
+            task.result()
+
+    def registry(self) -> Registry:
+        """Return the registry as last committed."""
+        return self.board.registry
+
+    async def _take_registry(self) -> None:
+        """Journal the registry file's content, so that rules arm what a new device or a new rule needs."""
+        if self.settings.registry is None:
+            return
+        document = load_registry(self.settings.registry).document
+        payload = document.model_dump_json(exclude_defaults=True).encode()
+        frame = Frame(Transport.REGISTRY, "registry", payload, self.clock.now(), ingress="file")
+        position = await self.intake.accept(frame)
+        if refusal := await self.board.settled(position, timeout_s=60):
+            raise ConfigurationError(f"{self.settings.registry}: {refusal}")
+
+    def _make_listener(self) -> MqttListener:
+        manifests = {adapter.manifest.id: adapter.manifest for adapter in self.adapters}
+        return MqttListener(
+            self.settings.listener,
+            self.intake,
+            credential_check(self.registry),
+            manifests,
+            SqliteSessionStore(self.settings.data_dir / "sessions.db"),
+            self.clock,
+        )
+
+    def _make_client(self, name: str) -> BrokerClient:
+        broker = next(broker for broker in self.settings.broker if broker.name == name)
+        topics = broker.topics or tuple(topic for a in self.adapters for topic in a.manifest.topics)
+        return BrokerClient(broker, topics, self.intake, self.clock)
+
+    def _ways_in(self) -> dict[str, Any]:
+        ways: dict[str, Any] = {client.name: client.standing() for client in self.brokers}
+        if self.listener is not None:
+            ways["listener"] = self.listener.standing()
+        return ways
+
+    def _app(self) -> FastAPI:
+        app = create_app(
+            self.settings, self.board, self.store, self.journal, self.intake, self.clock, self.health.report
+        )
+        app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
+        return app
+
+    async def _serve(self) -> None:
+        api = self.settings.api
+        config = uvicorn.Config(
+            self._app(),
+            host=api.host,
+            port=api.port,
+            log_config=None,
+            access_log=False,
+            ssl_certfile=api.tls.certificate if api.tls else None,
+            ssl_keyfile=api.tls.key if api.tls else None,
+            timeout_graceful_shutdown=2,
+        )
+        self.server = uvicorn.Server(config)
+        self.server.capture_signals = suppress  # type: ignore[method-assign] # signals belong to the command
+        await self.server.serve()
+
+    async def _started(self) -> None:
+        while self.server is None or not self.server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
+            await asyncio.sleep(0.01)
+
+    async def _stop_api(self, task: asyncio.Task[None]) -> None:
+        self.board.close()
+        if self.server is not None:
+            self.server.should_exit = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(task), 5)
+
+    async def _finish(self) -> None:
+        """Write and walk what was accepted, then close the files."""
+        await self.intake.drain()
+        await self.engine.stop()
+        self.journal.close()
+        self.store.close()
+        self._lock.close()
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
