@@ -1,4 +1,4 @@
-"""The OwnTracks messages: the fields that are read, and nothing else, so that Wi-Fi names are never decoded."""
+"""The OwnTracks messages: the fields that are read and no others: Wi-Fi names are never decoded."""
 
 from collections.abc import Callable
 from datetime import datetime
