@@ -49,6 +49,7 @@ class BrokerClient:
         self.standing = Standing(lost_since=clock.now())
         filters = checked_filters(settings.name, topics)
         self._subscriptions = Subscriptions(settings.name, filters, self.standing)
+        self._link: Link | None = None
         self._backoff = Backoff(settings.reconnect_max_s, random or SystemRandom())
 
     @property
@@ -92,7 +93,9 @@ class BrokerClient:
 
     async def _connection(self) -> Ending:
         """Hold one connection to its end, and return the reason."""
-        link = Link(self._settings, self._subscriptions, self._intake, self._clock, self.standing)
+        self._link = link = Link(
+            self._settings, self._subscriptions, self._intake, self._clock, self.standing
+        )
         host, port = self._address
         try:
             context = tls_context(self._settings)

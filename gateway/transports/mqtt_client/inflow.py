@@ -21,8 +21,8 @@ OFFER_AGAIN_S = 0.01
 class Inflow:
     """The Sender of one connection. At most `receive_maximum` of its frames wait for the disk.
 
-    What the broker sends beyond that is held, and `reading(False)` stops the connection until there is
-    room. A token is the packet id, QOS2 added for QoS 2, 0 for QoS 0. Packet ids mean nothing on the next
+    What the broker sends beyond that is held, and the connection is not read until there is room. A
+    token is the packet id, QOS2 added for QoS 2, 0 for QoS 0. Packet ids mean nothing on the next
     connection, so after `stop` a late "durable" is not sent: the broker delivers those messages again.
     """
 
@@ -31,13 +31,16 @@ class Inflow:
         settings: BrokerSettings,
         intake: Intake,
         standing: Standing,
+        *,
         write: Callable[[bytes], None],
-        reading: Callable[[bool], None],
+        pause: Callable[[], None],
+        resume: Callable[[], None],
     ) -> None:
         self._intake = intake
         self._standing = standing
         self._write = write
-        self._reading = reading
+        self._pause = pause
+        self._resume = resume
         self._most = settings.receive_maximum
         self._ingress = f"broker:{settings.name}"
         self._own_topic = status_topic(settings.client_id)
@@ -53,8 +56,12 @@ class Inflow:
         return self._paused
 
     def take(self, messages: Sequence[PublishPacket], received_at: datetime) -> None:
-        """Take the messages of one read in their order."""
+        """Take the messages of one read in their order, behind what is held.
+
+        A full intake still takes urgent frames, so each is offered once when it arrives.
+        """
         self._standing.received += len(messages)
+        self._hand_over()
         for packet in messages:
             token = packet.packet_id or 0
             if packet.qos == 2:  # never asked for, but an older session may still hold such a subscription
@@ -62,13 +69,12 @@ class Inflow:
             if packet.topic == self._own_topic:  # the gateway's own status, matched by a wide filter
                 self._write(acknowledgements([token]))
             else:
-                self._held.append((self._frame(packet, received_at), token))
-        self._hand_over()
+                self._offer(self._frame(packet, received_at), token)
+        self._balance()
 
     def report(self, frame: Frame) -> None:
         """Journal a fault of the connection itself; it waits its turn like a message."""
-        self._held.append((frame, 0))
-        self._hand_over()
+        self._offer(frame, 0)
 
     def durable(self, tokens: Sequence[int]) -> None:
         """Acknowledge a commit's messages with one write."""
@@ -87,6 +93,9 @@ class Inflow:
         self._held.clear()
         if self._again:
             self._again.cancel()
+        if self._paused:
+            self._paused = False
+            self._resume()
 
     def _frame(self, packet: PublishPacket, received_at: datetime) -> Frame:
         payload, fault = packet.payload, ""
@@ -105,18 +114,28 @@ class Inflow:
             fault,
         )
 
+    def _offer(self, frame: Frame, token: int) -> None:
+        if self._waiting < self._most and self._intake.offer(frame, self, token):
+            self._waiting += 1
+        else:
+            self._held.append((frame, token))
+
     def _hand_over(self) -> None:
+        """Offer again what is held, oldest first."""
         held = self._held
-        while held and self._waiting < self._most:
-            frame, token = held[0]
-            if not self._intake.offer(frame, self, token):
-                self._offer_later()
-                break
+        while held and self._waiting < self._most and self._intake.offer(held[0][0], self, held[0][1]):
             held.popleft()
             self._waiting += 1
-        if bool(held) != self._paused:
-            self._paused = bool(held)
-            self._reading(not held)
+        self._balance()
+
+    def _balance(self) -> None:
+        """Read on or stop reading, as something is held or not."""
+        full = bool(self._held)
+        if full and self._waiting < self._most:
+            self._offer_later()
+        if full != self._paused:
+            self._paused = full
+            (self._pause if full else self._resume)()
 
     def _offer_later(self) -> None:
         if self._again is None:

@@ -31,7 +31,7 @@ GREETING_S = 10.0
 """How long the broker may take to answer CONNECT."""
 
 FAREWELL_S = 2.0
-"""How long a connection may take to close in order before it is cut."""
+"""How long the broker may take to close after DISCONNECT before the connection is cut."""
 
 STATUS_ID = 1
 PING = encode(PingReqPacket(), MQTT_5)  # the same two bytes in both protocol levels
@@ -55,10 +55,13 @@ class Link(asyncio.Protocol):
         self._clock = clock
         self._standing = standing
         self._reader = PacketReader(settings.protocol, MAX_PACKET_BYTES)
-        self._inflow = Inflow(settings, intake, standing, self._write, self._reading)
+        self._inflow = Inflow(
+            settings, intake, standing, write=self._write, pause=self._pause, resume=self._resume
+        )
         self._ending = unexplained(settings)
         self._keep_alive_s: float = settings.keep_alive_s
         self._greeted = False
+        self._leaving = False
         self._heard = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -87,20 +90,26 @@ class Link(asyncio.Protocol):
         self._transport.abort()
 
     def close(self) -> None:
-        """Say that the gateway stops and leave in order; the session stays at the broker."""
+        """Say that the gateway stops and leave in order; the session stays at the broker.
+
+        The broker closes after DISCONNECT. Were it done here, what the broker still sends would break
+        the connection before it has read the farewell, and it would publish the last will.
+        """
         if self._transport.is_closing():
             return
         self._ending = Ending("the gateway stops")
+        self._leaving = True
         self._inflow.stop()
         if self._greeted:
             self._tell("offline", "stopped")
         self._send(DisconnectPacket())
-        self._transport.close()
         self._loop.call_later(FAREWELL_S, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Read packets; the messages of one read share their time of receipt."""
         self._heard = True
+        if self._leaving:
+            return
         fault: PacketError | None = None
         try:
             packets = self._reader.feed(data)
@@ -172,10 +181,10 @@ class Link(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(data)
 
-    def _reading(self, wanted: bool) -> None:  # noqa: FBT001 - passed as a plain callback
-        if self._transport.is_closing():
-            return
-        if wanted:
-            self._transport.resume_reading()
-        else:
+    def _pause(self) -> None:
+        if not self._transport.is_closing():
             self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()

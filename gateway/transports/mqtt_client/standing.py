@@ -9,12 +9,13 @@ class Standing:
     """What has been counted since the start.
 
     `lost_since` is the time since when no connection has held for SETTLED_S, None while one does: a
-    connection that comes and goes stays "lost". `refused` are the topic filters that the broker does
-    not grant now; `trouble` is the last reason for being without the broker.
+    connection that comes and goes stays "lost". `subscribed` is true while every filter is granted;
+    `refused` are those that the broker does not grant. `trouble` is why the broker is lost.
     """
 
     lost_since: datetime | None
     connected: bool = False
+    subscribed: bool = False
     received: int = 0
     acknowledged: int = 0
     connections: int = 0

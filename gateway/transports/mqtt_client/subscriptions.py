@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from mqtt5 import SubAckPacket, SubAckReasonCode
 
 from gateway.transports.mqtt_client.packets import subscribe_packet
+from gateway.transports.mqtt_client.refusals import spoken
 from gateway.transports.mqtt_client.standing import Standing
 from gateway.transports.mqtt_codec import Packet
 
@@ -53,10 +54,12 @@ class Subscriptions:
         self._next_id = FIRST_ID
         if not session_present:
             self._missing = set(self._filters)
+        self._standing.subscribed = not self._missing
         self._ask()
 
     def stop(self) -> None:
         """The connection is gone, and with it every question."""
+        self._standing.subscribed = False
         self._send = None
         self._asked.clear()
         if self._timer:
@@ -67,10 +70,10 @@ class Subscriptions:
         """Note what was granted; refused filters are logged, shown and asked for again."""
         filters = self._asked.pop(packet.packet_id, ())
         for pattern, code in zip(filters, packet.reason_codes, strict=False):
-            if code < SubAckReasonCode.UNSPECIFIED_ERROR:
+            if int(code) < 0x80:
                 self._granted(pattern, code)
             else:
-                reason = code.name.lower().replace("_", " ")
+                reason = spoken(code)
                 log.error(
                     "broker %s: refuses the subscription to %r: %s; asked again in %.0f s",
                     self._broker,
@@ -79,6 +82,7 @@ class Subscriptions:
                     self._again_s,
                 )
         self._standing.refused = tuple(pattern for pattern in self._filters if pattern in self._missing)
+        self._standing.subscribed = not self._missing
         if self._missing and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._again_s, self._ask_again)
 
