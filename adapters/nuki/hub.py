@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from adapters.nuki.readings import Details, Items, charge, level
+from adapters.nuki.readings import Details, Items, charge, level, settled
 from gateway.contract import Undecodable
 from gateway.model.reading import Ignored
 from gateway.model.vocabulary import DoorValues, HealthValues, LockValues, Means, Reference
@@ -80,8 +80,7 @@ def _lock(native_id: str, text: str) -> Items:
     if said.lock_state == "uncalibrated":
         found.append(level(native_id, "device.fault", HealthValues(code="uncalibrated")))
     elif said.lock_state in STATES:
-        found.append(level(native_id, STATES[said.lock_state], _values(said)))
-        found.append(level(native_id, "device.ok", HealthValues()))
+        found += settled(native_id, STATES[said.lock_state], _values(said))
     elif said.lock_state not in PASSING:
         reason = f"`$.lock_state`: unknown state {said.lock_state!r}"
         raise Undecodable(reason, clause="NUKI-HUB-STATE", native_id=native_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from adapters.nuki.readings import Details, Items, charge, level, number, truth
+from adapters.nuki.readings import Details, Items, charge, level, number, settled, truth
 from gateway.contract import Undecodable
 from gateway.model.reading import Ignored, Reading
 from gateway.model.vocabulary import DeviceKind, DoorValues, HealthValues, LockValues, Means
@@ -122,10 +122,7 @@ def _state(native_id: str, text: str) -> Items:
         return [level(native_id, "device.fault", HealthValues(code="uncalibrated"))]
     if state not in STATES:
         raise Undecodable(f"unknown lock state {state}", clause="NUKI-3.3", native_id=native_id)
-    return [
-        level(native_id, STATES[state], LockValues(details={"lock_state": state})),
-        level(native_id, "device.ok", HealthValues()),
-    ]
+    return settled(native_id, STATES[state], LockValues(details={"lock_state": state}))
 
 
 def _door(native_id: str, text: str) -> Items:

@@ -13,6 +13,12 @@ def level(native_id: str, word: str, values: Values, kind: DeviceKind = DeviceKi
     return Reading(native_id=native_id, kind=kind, type=word, values=values, happened=False)
 
 
+def settled(native_id: str, word: str, values: Values) -> Items:
+    """Return the state that a lock came to rest in; unless it is stuck, it is calibrated too."""
+    state: Items = [level(native_id, word, values)]
+    return state if word == "lock.jammed" else [*state, level(native_id, "device.ok", HealthValues())]
+
+
 def charge(native_id: str, text: str) -> Items:
     """Read a charge in percent."""
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 100):

@@ -131,7 +131,8 @@ def _transition(text: str, native_id: str) -> list[Reading | Ignored]:
         accuracy_m=accuracy if accuracy is not None and accuracy <= MAX_ACCURACY_M else None,
         details=details,
     )
-    zone = said.rid or said.wtst or said.desc or ""
+    drawn = f"{said.wtst:.0f}" if said.wtst is not None else ""
+    zone = said.rid or drawn or said.desc or ""
     return [_happened(native_id, word, values, at, f"transition:{said.tst:.0f}:{said.event}:{zone}")]
 
 

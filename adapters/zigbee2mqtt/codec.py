@@ -108,6 +108,8 @@ def _device(frame: Frame, native_id: str) -> Sequence[Reading | Ignored]:
     ]
     if message.lock_state is not None and lock.state_of(message) is None:
         found.append(Ignored(native_id, f"unknown lock_state {message.lock_state!r}"))
+    if message.battery is not None and message.percent is None:
+        found.append(Ignored(native_id, f"a charge of {message.battery} percent is none"))
     return found or (Ignored(native_id, "nothing in it that the vocabulary speaks of"),)
 
 
@@ -152,8 +154,8 @@ def _happenings(message: Message) -> Iterator[tuple[str, Values, bool]]:
 
 
 def _health(message: Message) -> Iterator[tuple[str, Values, bool]]:
-    if message.battery is not None:
-        word = battery_word(message.battery)
+    if message.percent is not None:
+        word = battery_word(message.percent)
         if message.battery_low and word == "battery.ok":
             word = "battery.low"
         yield word, HealthValues(**_common(message)), False
@@ -168,7 +170,7 @@ def _common(message: Message) -> dict[str, Any]:
     if message.voltage is not None:
         details["voltage_mv"] = message.voltage
     return {
-        "battery_percent": message.battery,
+        "battery_percent": message.percent,
         "link_quality": message.linkquality,
         "details": details,
     }

@@ -62,7 +62,7 @@ def action_values(message: Message) -> LockValues:
     if message.lock_state is not None:
         details["lock_state_reported"] = message.lock_state
     return LockValues(
-        battery_percent=message.battery,
+        battery_percent=message.percent,
         link_quality=message.linkquality,
         means=_MEANS_OF_ACTION.get(action) or _MEANS_OF_SOURCE.get(source or "", Means.UNKNOWN),
         credential=f"user:{user}" if user is not None and user != NO_USER else None,

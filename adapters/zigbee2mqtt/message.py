@@ -7,11 +7,13 @@ import msgspec
 
 from gateway.contract import Undecodable
 from gateway.model.instant import from_epoch, to_utc
-from gateway.model.vocabulary import LinkQuality, Percent, Reference, Whole
+from gateway.model.vocabulary import LinkQuality, Reference, Whole
 
 NO_USER = 65535
 """`action_user` when nobody is known (issue 22779)."""
 
+Charge = Annotated[float, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
+"""As the device says it: some say more than 100, which must not cost the rest of the message."""
 Millivolt = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
 
 
@@ -30,11 +32,16 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     water_leak: bool | None = None
     smoke: bool | None = None
     tamper: bool | None = None
-    battery: Percent | None = None
+    battery: Charge | None = None
     battery_low: bool | None = None
     voltage: Millivolt | None = None
     linkquality: LinkQuality | None = None
     last_seen: Reference | Whole | float | None = None
+
+    @property
+    def percent(self) -> float | None:
+        """The charge, None when it is none that a battery can have."""
+        return self.battery if self.battery is not None and 0 <= self.battery <= 100 else None
 
 
 _decode = msgspec.json.Decoder(Message).decode
