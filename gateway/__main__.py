@@ -20,8 +20,8 @@ from gateway.commands.serve import set_up_logging
 from gateway.config import Settings, load_registry, load_settings
 from gateway.contract import VakaError
 from gateway.pipeline.walk import Walk
+from gateway.plugins import load_adapters, load_rules
 from gateway.transports.mqtt_listener.credentials import hash_secret, new_secret
-from gateway.wiring import load_adapters, load_rules
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from importlib.metadata import entry_points
 from typing import Any
 
 import uvicorn
@@ -14,12 +12,13 @@ from fastapi import FastAPI
 from gateway.api.app import create_app
 from gateway.api.security import webhook_authoriser
 from gateway.config import Settings, load_registry
-from gateway.contract import Adapter, Clock, ConfigurationError, Notifier, Rule
+from gateway.contract import Clock, ConfigurationError, Notifier
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry
 from gateway.notifiers.console import ConsoleNotifier
 from gateway.notifiers.page import PageNotifier
 from gateway.pipeline.walk import Walk
+from gateway.plugins import load_adapters, load_rules, urgency
 from gateway.service.board import Board
 from gateway.service.clock import SystemClock
 from gateway.service.dispatch import Dispatcher
@@ -36,29 +35,6 @@ from gateway.transports.mqtt_listener.credentials import credential_check
 from gateway.transports.webhook import webhook_router
 
 log = logging.getLogger(__name__)
-
-
-def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
-    """Return the installed adapters, or those named; ConfigurationError for a name that is not installed."""
-    found = {entry.name: entry for entry in entry_points(group="vaka.adapters")}
-    names = tuple(wanted) or tuple(sorted(found))
-    if unknown := set(names) - set(found):
-        raise ConfigurationError(f"adapters: found {sorted(unknown)}; allowed: {', '.join(sorted(found))}")
-    return [found[name].load() for name in names]
-
-
-def load_rules() -> list[Rule]:
-    """Return every installed rule."""
-    return [rule for entry in entry_points(group="vaka.rules") for rule in entry.load()]
-
-
-def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
-    """Return the test by which a frame overtakes others: bytes that the adapters' manifests name."""
-    markers = {marker for adapter in adapters for marker in adapter.manifest.urgent}
-    if not markers:
-        return lambda _frame: False
-    search = re.compile(b"|".join(re.escape(marker) for marker in sorted(markers))).search
-    return lambda frame: search(frame.payload) is not None
 
 
 class Gateway:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.config import Settings, load_registry
 from gateway.contract import VakaError
-from gateway.wiring import load_adapters, load_rules
+from gateway.plugins import load_adapters, load_rules
 
 FREE_BYTES = 1 << 30
 FSYNC_MS = 50.0
