@@ -28,6 +28,8 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 """A TCP port; 0 lets the system choose one."""
 
 PREFIX = "VAKA_"
+NO_KEYS = frozenset({"VAKA_LOG"})
+"""Variables with our prefix that set no key: the log level is needed before the configuration is read."""
 
 
 def is_loopback(host: str) -> bool:
@@ -207,7 +209,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
     found = _read_toml(path) if path else {}
     origins: dict[tuple[str, ...], str] = {}
     for name, text in sorted((os.environ if environment is None else environment).items()):
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and name not in NO_KEYS:
             keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
             _lay_over(found, keys, text, name)
             origins[keys] = f"environment {name}"

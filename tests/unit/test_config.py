@@ -156,7 +156,12 @@ def test_the_environment_lies_over_the_file_and_reaches_into_lists(tmp_path: Pat
 
     settings = load_settings(
         path,
-        {"VAKA_API__PORT": "8081", "VAKA_BROKER__0__PASSWORD": SECRET, "VAKA_ADAPTERS": '["vaka", "nuki"]'},
+        {
+            "VAKA_API__PORT": "8081",
+            "VAKA_BROKER__0__PASSWORD": SECRET,
+            "VAKA_ADAPTERS": '["vaka", "nuki"]',
+            "VAKA_LOG": "DEBUG",
+        },
     )
 
     assert settings.api.port == 8081
