@@ -1,0 +1,212 @@
+"""System: a device that is silent or offline (S1), an event that comes late or from the future (S12)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import ClassVar
+
+from gateway.contract import Arm, Clear, Decision, Disarm, Raise, Remember, Say, Situation
+from gateway.model.alert import AlertType, Severity
+from gateway.model.event import Event
+from gateway.model.status import Timer
+from gateway.model.vocabulary import DeviceKind
+from rules.alarms import SOS_ROLE
+from rules.base import ACCEPT_LOW_S, ACCEPT_MEDIUM_S, NOTHING, BaseRule, arm_once, moment
+from rules.presence import heard_at, silence_allowed
+from rules.times import ABSURD_AFTER_S, LATE_AFTER_S, happened_at, is_late
+
+SOS_KINDS = frozenset({DeviceKind.SOCIAL_ALARM, DeviceKind.GPS_ALARM})
+"""Kinds whose loss leaves a person without a call for help."""
+OWN_ALERT = frozenset({"alarm.manual", "fall.detected"})
+"""Types whose own alert says how late they are."""
+TIMED = OWN_ALERT | {
+    "alarm.cancelled",
+    "door.opened",
+    "geofence.exit",
+    "lock.locked",
+    "lock.unlatched",
+    "lock.unlocked",
+    "medication.dispensed",
+    "medication.missed",
+    "medication.retracted",
+    "medication.taken",
+    "supervision.declined",
+    "supervision.performed",
+    "visit.ended",
+    "visit.started",
+}
+"""Types whose rules need the right time. Positions are not among them: trackers send them in batches;
+nor conditions, which are true when they are heard."""
+
+
+def _is_sos(at: Situation) -> bool:
+    return at.device.kind in SOS_KINDS or at.enrolment.role == SOS_ROLE
+
+
+class DeviceSilent(BaseRule):
+    """Nothing heard for three heartbeats, counted from the enrolment: Low; Medium for an SOS (5.6 S1).
+
+    One timer a device asks when it was heard last, so that a message costs nothing here.
+    """
+
+    id: ClassVar[str] = "device_silent"
+    catalogue: ClassVar[str] = "S1"
+    safety: ClassVar[bool] = True
+    accept_medium_s: float = 2 * 3600
+    bridge_first: timedelta = timedelta(seconds=60)
+    look_again_most: timedelta = timedelta(minutes=10)
+    remind: timedelta = timedelta(hours=24)
+
+    def on_enrolled(self, at: Situation) -> Sequence[Decision]:
+        """Count from the enrolment."""
+        limit = self._limit(at)
+        return NOTHING if limit is None else [Arm(name="silent", due_at=max(heard_at(at) + limit, at.now))]
+
+    def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
+        """Ask when it was heard last."""
+        limit, alert = self._limit(at), at.open_alert()
+        heard = heard_at(at)
+        if limit is not None and at.now - heard >= limit:
+            again = Arm(name="silent", due_at=at.now + min(limit, self.look_again_most))
+            return [again, *self._silent(limit, at)]
+        over = "heard again" if limit is not None else "not supervised any more"
+        decisions: list[Decision] = []
+        if alert is not None and alert.active:
+            decisions += [Clear(reason=over), Remember(facts=None)]
+        if limit is not None:
+            decisions.append(Arm(name="silent", due_at=heard + limit))
+        return decisions
+
+    def _limit(self, at: Situation) -> timedelta | None:
+        """Return the silence allowed; a device behind a bridge waits a little for the bridge to speak."""
+        allowed = silence_allowed(at)
+        return allowed if allowed is None or at.device.via is None else allowed + self.bridge_first
+
+    def _silent(self, limit: timedelta, at: Situation) -> Sequence[Decision]:
+        alert, told_at = at.open_alert(), moment(at.recall(), "told_at")
+        heard = heard_at(at).isoformat()
+        if alert is not None and alert.active:
+            return NOTHING
+        same = at.recall().get("heard") == heard and told_at is not None
+        if same and told_at is not None and at.now - told_at < self.remind:
+            return NOTHING
+        known = Remember(facts={"heard": heard, "told_at": at.now.isoformat()})
+        absorbed = self._absorbed(at)
+        return [known, Say(reason=absorbed)] if absorbed else [known, self._raise(limit, at)]
+
+    def _absorbed(self, at: Situation) -> str:
+        bridge = at.device.via
+        if bridge is not None:
+            alert = at.open_alert(bridge)
+            if at.status(bridge).offline or (alert is not None and alert.active):
+                return f"silent because its bridge {bridge} is away: the bridge's alert stands for it"
+        if at.status().offline and not _is_sos(at):
+            return "silent because it is offline: the alert of that stands for it"
+        return ""
+
+    def _raise(self, limit: timedelta, at: Situation) -> Raise:
+        unprotected = _is_sos(at)
+        minutes = round((at.now - heard_at(at)).total_seconds() / 60)
+        return Raise(
+            severity=Severity.MEDIUM if unprotected else Severity.LOW,
+            type=AlertType.PERSON if unprotected else AlertType.TECHNICAL,
+            text="device_silent",
+            reason=f"nothing heard for {minutes} min, allowed are {limit.total_seconds() / 60:.0f}",
+            accept_within_s=self.accept_medium_s if unprotected else ACCEPT_LOW_S,
+            values={"minutes": minutes},
+        )
+
+
+class DeviceOffline(BaseRule):
+    """Offline by its own word or its last will, for longer than a minute: Low; a bridge Medium (5.6 S1)."""
+
+    id: ClassVar[str] = "device_offline"
+    catalogue: ClassVar[str] = "S1"
+    listens: ClassVar[frozenset[str]] = frozenset({"device.offline", "device.online"})
+    grace: timedelta = timedelta(seconds=60)
+    look_again: timedelta = timedelta(minutes=10)
+
+    def on_enrolled(self, at: Situation) -> Sequence[Decision]:
+        """Look at a device that was offline already."""
+        waiting = at.status().offline and at.open_alert() is None and at.enrolment.supervised
+        return arm_once(at, "grace", at.now + self.grace) if waiting else NOTHING
+
+    def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
+        """Give it a minute to come back."""
+        if at.status().offline:
+            if event.type == "device.online" or not at.enrolment.supervised:
+                return NOTHING
+            return arm_once(at, "grace", at.now + self.grace)
+        alert = at.open_alert()
+        back = [Clear(reason="online again")] if alert and alert.active else []
+        return [Disarm(name="grace"), *back]
+
+    def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
+        """It did not come back."""
+        if not at.status().offline or not at.enrolment.supervised:
+            return NOTHING
+        bridge = at.device.via
+        if bridge is not None and at.status(bridge).offline:
+            said = Say(reason=f"offline because its bridge {bridge} is: the bridge's alert stands for it")
+            return [said, Arm(name="grace", due_at=at.now + self.look_again)]
+        is_bridge = at.device.kind is DeviceKind.GATEWAY
+        raised = Raise(
+            severity=Severity.MEDIUM if is_bridge else Severity.LOW,
+            type=AlertType.TECHNICAL,
+            text="device_offline",
+            reason=f"offline for {self.grace.total_seconds():.0f} s",
+            accept_within_s=ACCEPT_MEDIUM_S if is_bridge else ACCEPT_LOW_S,
+            occurred_at=at.status().since.get("link"),
+        )
+        return [raised]
+
+
+class LateEvent(BaseRule):
+    """An event heard more than five minutes late: Low, technical, one alert a device (5.6 S12)."""
+
+    id: ClassVar[str] = "late_event"
+    catalogue: ClassVar[str] = "S12"
+    safety: ClassVar[bool] = True
+    listens: ClassVar[frozenset[str]] = frozenset(TIMED)
+
+    def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
+        """Tell that it was late; a late call for help has its own alert."""
+        if not is_late(event):
+            return NOTHING
+        minutes = round(event.late_s / 60)
+        if event.type in OWN_ALERT:
+            return [Say(reason=f"{event.type} was heard {minutes} min late: its own alert says so")]
+        raised = Raise(
+            severity=Severity.LOW,
+            type=AlertType.TECHNICAL,
+            text="late_event",
+            reason=f"{event.type} was heard {minutes} min late",
+            accept_within_s=ACCEPT_LOW_S,
+            values={"minutes": minutes},
+            occurred_at=happened_at(event),
+        )
+        return [raised]
+
+
+class ClockFault(BaseRule):
+    """A device time more than five minutes ahead, or years back: its clock is wrong (5.6 S12)."""
+
+    id: ClassVar[str] = "clock_fault"
+    catalogue: ClassVar[str] = "S12"
+    safety: ClassVar[bool] = True
+    listens: ClassVar[frozenset[str]] = frozenset(TIMED | {"heartbeat", "position.update"})
+
+    def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
+        """Tell once: a wrong clock is wrong on every message."""
+        if -LATE_AFTER_S <= event.late_s <= ABSURD_AFTER_S or at.open_alert() is not None:
+            return NOTHING
+        minutes = round(abs(event.late_s) / 60)
+        raised = Raise(
+            severity=Severity.LOW,
+            type=AlertType.TECHNICAL,
+            text="clock_fault",
+            reason=f"the device's clock is {minutes} min {'ahead' if event.late_s < 0 else 'back'}",
+            accept_within_s=ACCEPT_LOW_S,
+            values={"minutes": minutes},
+            occurred_at=event.received_at,
+        )
+        return [raised]
