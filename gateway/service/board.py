@@ -129,7 +129,7 @@ class Board:
         self._alerts = {key: alert for key, alert in snapshot.alerts.items() if _is_open(alert)}
         for subscription in self._subscriptions:
             subscription.ask_reload()
-        self._pass(snapshot.cursor)
+        self._pass(snapshot.cursor, {})
 
     def publish(self, changes: Changes, cursor: int) -> None:
         """Show what one commit changed; costs as much as the changes."""
@@ -142,8 +142,7 @@ class Board:
                 self._alerts[key] = alert
             else:
                 self._alerts.pop(key, None)
-        self._refuse(changes.refusals)
-        self._pass(cursor)
+        self._pass(cursor, changes.refusals)
         if changes.alerts:
             for subscription in self._subscriptions:
                 subscription.put(changes.alerts)
@@ -198,21 +197,23 @@ class Board:
             subscription.end()
 
     def _discover(self, found: dict[str, Discovered]) -> None:
-        self.discovered.update(found)
+        for key, device in found.items():
+            if device.frames:
+                self.discovered[key] = device
+            else:  # enrolled now
+                self.discovered.pop(key, None)
         while len(self.discovered) > self._discovered_kept:
             self.discovered.pop(next(iter(self.discovered)))
 
-    def _refuse(self, refusals: dict[int, str]) -> None:
-        self._refusals.update(refusals)
-        while len(self._refusals) > self._refusals_kept:
-            self._refusals.popitem(last=False)
-
-    def _pass(self, cursor: int) -> None:
+    def _pass(self, cursor: int, refusals: dict[int, str]) -> None:
         self.cursor = cursor
         while self._waiters and self._waiters[0][0] <= cursor:
             position, _, waiter = heapq.heappop(self._waiters)
             if not waiter.done():
-                waiter.set_result(self._refusals.get(position, ""))
+                waiter.set_result(refusals.get(position, ""))
+        self._refusals.update(refusals)
+        while len(self._refusals) > self._refusals_kept:
+            self._refusals.popitem(last=False)
 
 
 def urgency(alert: Alert) -> tuple[int, datetime, datetime, str]:

@@ -1,0 +1,80 @@
+"""Who may do what: the dependencies that every operation declares."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+
+from gateway.api.auth import Actor, find_token
+from gateway.api.context import Context, context
+from gateway.api.errors import NotAllowedError, NotSignedInError
+from gateway.api.security import refuse_forged
+from gateway.model.alert import Alert
+from gateway.model.registry import Registry
+
+COOKIE = "vaka"
+SECURE_COOKIE = "__Host-vaka"
+"""The session's cookie, and its name over TLS, where the browser itself holds it to this host."""
+
+_BEARER = HTTPBearer(auto_error=False, description="An API token from `vaka token`.")
+_COOKIE = APIKeyCookie(name=COOKIE, auto_error=False, description="The session of a signed-in user.")
+
+Ctx = Annotated[Context, Depends(context)]
+
+
+def session_key(request: Request) -> str | None:
+    """Return the key of the browser's session."""
+    return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
+
+
+def identify(request: Request, ctx: Context) -> Actor | None:
+    """Return who asks. A token that is sent must be good: a bad one never falls back to a session."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        return find_token(token.strip(), ctx.settings.token) if scheme.lower() == "bearer" else None
+    if ctx.local is not None:
+        return ctx.local
+    key = session_key(request)
+    return ctx.sessions.find(key) if key else None
+
+
+class Need:
+    """Lets a request pass when its sender has this right and could not have been tricked into it."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+
+    async def __call__(
+        self,
+        request: Request,
+        ctx: Ctx,
+        _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+        _cookie: Annotated[str | None, Security(_COOKIE)] = None,
+    ) -> Actor:
+        """Return the actor; raises NotSignedInError or NotAllowedError."""
+        actor = identify(request, ctx)
+        if actor is None:
+            raise NotSignedInError
+        if self.scope and not actor.may(self.scope):
+            raise NotAllowedError(f"{actor.name} has no right {self.scope}")
+        await refuse_forged(request, actor)
+        return actor
+
+
+AnyActor = Annotated[Actor, Depends(Need(""))]
+AlertReader = Annotated[Actor, Depends(Need("alerts:read"))]
+AlertWriter = Annotated[Actor, Depends(Need("alerts:write"))]
+DeviceReader = Annotated[Actor, Depends(Need("devices:read"))]
+TraceReader = Annotated[Actor, Depends(Need("trace:read"))]
+
+
+def may_see(actor: Actor, alert: Alert, registry: Registry) -> bool:
+    """Tell whether an alert has come to one of the actor's teams: on its step of the ladder or before.
+
+    An alert whose ladder the registry no longer has is shown to all: better seen twice than by nobody.
+    """
+    ladder = registry.ladders.get(alert.ladder)
+    if not actor.teams or ladder is None or alert.assignee == actor.name:
+        return True
+    reached = ladder.steps[: alert.step + 1]
+    return any(actor.teams.intersection(step.to) for step in reached)

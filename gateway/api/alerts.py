@@ -1,0 +1,110 @@
+"""The JSON API for alerts: what is open, one alert's course of events, and people's answers."""
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from gateway.api.access import AlertReader, AlertWriter, Ctx, may_see
+from gateway.api.answers import AUDIT, Answer, find_alert, give_answer
+from gateway.api.auth import Actor
+from gateway.api.context import Context
+from gateway.api.errors import problems
+from gateway.api.models import (
+    AlertDetail,
+    AlertList,
+    AlertView,
+    AnswerBody,
+    CloseBody,
+    DeliveryView,
+    EntryView,
+    EventView,
+)
+from gateway.model.alert import Alert, AlertEntry
+from gateway.model.delivery import Delivery
+from gateway.model.event import Event
+
+ROUTER = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+_ANSWERED = problems(202, 401, 403, 404, 409, 503)
+
+
+def visible_alerts(ctx: Context, actor: Actor) -> list[Alert]:
+    """Return the open alerts that have come to one of the actor's teams, most severe first."""
+    registry = ctx.board.registry
+    return [alert for alert in ctx.board.open_alerts() if may_see(actor, alert, registry)]
+
+
+async def closed_alerts(ctx: Context, actor: Actor, limit: int) -> list[Alert]:
+    """Return the alerts closed last that the actor may see, newest first."""
+    registry = ctx.board.registry
+    found = await asyncio.to_thread(ctx.store.closed_alerts, limit)
+    return [alert for alert in found if may_see(actor, alert, registry)]
+
+
+Course = tuple[list[AlertEntry], list[Delivery], list[Event]]
+
+
+async def course_of(ctx: Context, alert: Alert) -> Course:
+    """Return an alert's history, its deliveries, and the events of the frame that raised it."""
+
+    def read() -> Course:
+        events = [event for _, event in ctx.store.events(frame=alert.frame)]
+        return ctx.store.history(alert.id), ctx.store.deliveries(alert.id), events
+
+    return await asyncio.to_thread(read)
+
+
+@ROUTER.get("", summary="Open alerts, High first", responses=problems(401, 403, 503))
+async def list_alerts(
+    ctx: Ctx,
+    actor: AlertReader,
+    state: Annotated[Literal["open", "closed"], Query(description="Closed ones come newest first.")] = "open",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> AlertList:
+    """List the alerts that have come to the actor's teams. `limit` holds for closed ones only."""
+    found = visible_alerts(ctx, actor) if state == "open" else await closed_alerts(ctx, actor, limit)
+    return AlertList(cursor=ctx.board.cursor, alerts=[AlertView.of(alert) for alert in found])
+
+
+@ROUTER.get(
+    "/{alert_id}", summary="One alert with its course of events", responses=problems(401, 403, 404, 503)
+)
+async def read_alert(ctx: Ctx, actor: AlertReader, alert_id: str) -> AlertDetail:
+    """Return the alert, its history, deliveries with proof, and events. Opening it is audited."""
+    alert = await find_alert(ctx, actor, alert_id)
+    AUDIT.info("opened actor=%s alert=%s", actor.name, alert.id)
+    history, deliveries, events = await course_of(ctx, alert)
+    return AlertDetail(
+        alert=AlertView.of(alert),
+        history=[EntryView.of(entry) for entry in history],
+        deliveries=[DeliveryView.model_validate(delivery) for delivery in deliveries],
+        events=[EventView.of(event) for event in events],
+    )
+
+
+@ROUTER.post("/{alert_id}/accept", summary="I take it", responses=_ANSWERED)
+async def accept(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody | None = None) -> AlertView:
+    """Take the alert on, until the lease ends. Refused when somebody else has it."""
+    note = body.note if body else ""
+    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("accept", note=note)))
+
+
+@ROUTER.post("/{alert_id}/on-site", summary="I am there", responses=_ANSWERED)
+async def on_site(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody | None = None) -> AlertView:
+    """Say that help has arrived. Refused when somebody else has the alert."""
+    note = body.note if body else ""
+    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("on_site", note=note)))
+
+
+@ROUTER.post("/{alert_id}/release", summary="I give it back", responses=_ANSWERED)
+async def release(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody | None = None) -> AlertView:
+    """Give an accepted alert back; it is offered again at once. Refused for anybody but its holder."""
+    note = body.note if body else ""
+    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("release", note=note)))
+
+
+@ROUTER.post("/{alert_id}/close", summary="It is over, and this is what it was", responses=_ANSWERED)
+async def close(ctx: Ctx, actor: AlertWriter, alert_id: str, body: CloseBody) -> AlertView:
+    """Close the alert with its outcome. Only a person can."""
+    given = Answer("close", body.outcome, body.note)
+    return AlertView.of(await give_answer(ctx, actor, alert_id, given))

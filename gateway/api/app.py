@@ -1,0 +1,123 @@
+"""The app: every route, every guard, joined."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from gateway.api import alerts, devices, engineer, health, live, login, pages, trace
+from gateway.api.context import Context, Health, context
+from gateway.api.errors import ApiError, NotSignedInError, Problem, RefusedError, UnavailableError
+from gateway.api.security import HeadersMiddleware, hosts
+from gateway.api.view import STATIC_FOLDER, Drawing, viewer
+from gateway.config import Settings
+from gateway.contract import Clock, Intake, Journal, Store, StoreUnavailableError
+from gateway.service.board import Board
+
+MAX_BODY_BYTES = 128 * 1024
+"""Largest body of any request; the webhook's own limit is lower."""
+
+_TAGS = [
+    {"name": "alerts", "description": "What people must know about, and their answers."},
+    {"name": "live", "description": "The same as it changes."},
+    {"name": "devices", "description": "Registered and discovered devices, and their events."},
+    {"name": "trace", "description": "Where a message stopped, and why."},
+    {"name": "session", "description": "Who one is."},
+    {"name": "health", "description": "Whether the gateway is well."},
+    {"name": "webhook", "description": "A way in for messages over HTTP."},
+]
+_DESCRIPTION = """The watch: from a device's bytes to a carer who answers.
+
+Sign in with a session cookie or send `Authorization: Bearer <API token>`. A change made with a cookie must
+also send the session's token in `X-Vaka-Token` and come from the gateway's own pages. Every error is a
+`Problem` with a stable `code`."""
+
+
+def create_app(  # noqa: PLR0917 - the parts of the gateway in the order of their making
+    settings: Settings,
+    board: Board,
+    store: Store,
+    journal: Journal,
+    intake: Intake,
+    clock: Clock,
+    health_report: Health,
+) -> FastAPI:
+    """Make the app. Close the board before the server is stopped: live links hold it open otherwise."""
+    app = FastAPI(
+        title="Vaka",
+        version="1",
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    ctx = Context(
+        settings=settings.api,
+        board=board,
+        store=store,
+        journal=journal,
+        intake=intake,
+        clock=clock,
+        health=health_report,
+    )
+    app.state.vaka = ctx
+    app.state.drawing = Drawing(ctx)
+    for module in (alerts, live, devices, trace, login, health, pages, engineer):
+        app.include_router(module.ROUTER)
+    app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
+    _say_errors(app)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts(settings.api), www_redirect=False)
+    app.add_middleware(HeadersMiddleware, tls=settings.api.tls is not None)
+    return app
+
+
+def _say_errors(app: FastAPI) -> None:
+    async def problem(request: Request, error: Exception) -> Response:
+        return _answer(request, error if isinstance(error, ApiError) else UnavailableError(str(error)))
+
+    async def plain(request: Request, error: Exception) -> Response:
+        known = error if isinstance(error, HTTPException) else HTTPException(422, "not understood")
+        code = "not_found" if known.status_code == 404 else "invalid"
+        headers = dict(known.headers or {})
+        return _answer(request, ApiError(known.status_code, code, str(known.detail), headers))
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        said = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in found]
+        return _answer(request, ApiError(422, "invalid", "; ".join(said)))
+
+    app.add_exception_handler(ApiError, problem)
+    app.add_exception_handler(StoreUnavailableError, problem)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, plain)
+
+
+def _answer(request: Request, error: ApiError) -> Response:
+    """Say an error to a program as a Problem, to a page's script as a sentence, to a person as a page."""
+    if not _is_page(request):
+        return JSONResponse(error.problem.model_dump(), error.status_code, error.headers)
+    scripted = "hx-request" in request.headers
+    if isinstance(error, NotSignedInError):
+        if scripted:
+            return PlainTextResponse("", 401, {"HX-Redirect": "/login"})
+        return RedirectResponse(f"/login?next={request.url.path}", 303)
+    words = viewer(request, context(request)).words
+    known = isinstance(error, RefusedError)  # its sentence is already in the reader's language
+    message = error.problem.detail if known else words(f"problem.{error.problem.code}")
+    if scripted:
+        return PlainTextResponse(message, error.status_code, error.headers)
+    drawing: Drawing = request.app.state.drawing
+    values = {"message": message, "back": "/"}
+    return drawing.page(request, "problem.html", values, error.status_code)
+
+
+def _is_page(request: Request) -> bool:
+    path = request.url.path
+    return not path.startswith(("/api/", "/in/", "/static/")) and path != "/live"
+
+
+__all__ = ["Problem", "create_app"]

@@ -1,0 +1,121 @@
+"""The live stream: everything at first, then every change, and a beat so that silence is noticed."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from gateway.api.access import AlertReader, Ctx, identify, may_see
+from gateway.api.alerts import visible_alerts
+from gateway.api.auth import Actor
+from gateway.api.context import Context
+from gateway.api.errors import ApiError, problems
+from gateway.api.models import AlertView
+from gateway.api.view import Drawing, Viewer, queue_of, sort_key, viewer
+from gateway.model.alert import Alert, AlertState
+
+BEAT_S = 5.0
+"""A listener that hears nothing for longer than two of these has lost the gateway."""
+
+RETRY_MS = 2000
+MAX_LISTENERS = 1000
+"""Live links at once; one more is answered with 503."""
+
+ROUTER = APIRouter(tags=["live"])
+Draw = Callable[[list[Alert]], list[dict[str, Any]]]
+
+
+def _room(ctx: Ctx) -> None:
+    if ctx.board.listeners >= MAX_LISTENERS:
+        raise ApiError(503, "busy", f"{MAX_LISTENERS} live links are open", {"Retry-After": "10"})
+
+
+Room = Annotated[None, Depends(_room)]
+
+
+@ROUTER.get(
+    "/api/v1/live",
+    summary="Alerts as they change (server-sent events)",
+    response_class=EventSourceResponse,
+    responses=problems(401, 403, 503),
+)
+async def live(request: Request, ctx: Ctx, actor: AlertReader, _: Room) -> AsyncIterator[ServerSentEvent]:
+    """Stream `snapshot` (all open alerts), then `alerts` (those that changed, closed ones once more).
+
+    Every data field holds `cursor`, `at` (the gateway's time), `status` and, but in `beat`, `alerts`. A
+    `snapshot` comes first on every connection and again after a listener was too slow, so nothing is
+    missed whatever Last-Event-ID says; the event id is the journal position. A `beat` comes after 5 s of
+    silence. `bye` says that the session has ended.
+    """
+
+    def draw(alerts: list[Alert]) -> list[dict[str, Any]]:
+        return [AlertView.of(alert).model_dump(mode="json") for alert in alerts]
+
+    async for event in _stream(ctx, actor, request, draw, page=False):
+        yield event
+
+
+@ROUTER.get("/live", response_class=EventSourceResponse, include_in_schema=False)
+async def live_page(
+    request: Request, ctx: Ctx, actor: AlertReader, _: Room
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream the same as drawn cards to the staff page."""
+    drawing: Drawing = request.app.state.drawing
+    seen_by = viewer(request, ctx)
+
+    def draw(alerts: list[Alert]) -> list[dict[str, Any]]:
+        return [_drawn(drawing, alert, seen_by) for alert in alerts]
+
+    async for event in _stream(ctx, actor, request, draw, page=True):
+        yield event
+
+
+def _drawn(drawing: Drawing, alert: Alert, seen_by: Viewer) -> dict[str, Any]:
+    is_open = alert.state is not AlertState.CLOSED
+    return {
+        "id": alert.id,
+        "open": is_open,
+        "queue": queue_of(alert),
+        "sort": sort_key(alert),
+        "version": alert.version,
+        "html": drawing.live_card(alert, seen_by) if is_open else "",
+    }
+
+
+async def _stream(
+    ctx: Context, actor: Actor, request: Request, draw: Draw, *, page: bool
+) -> AsyncIterator[ServerSentEvent]:
+    board = ctx.board
+    async with board.subscribe(teams=actor.teams, page=page) as listener:
+        yield _event(ctx, "snapshot", draw(visible_alerts(ctx, actor)))
+        while True:
+            update = await listener.next(BEAT_S)
+            if listener.closed:
+                return
+            if identify(request, ctx) != actor:
+                yield ServerSentEvent(event="bye", data={"at": _text(ctx.clock.now())})
+                return
+            if update is None:
+                yield _event(ctx, "beat", None)
+            elif update.reload:
+                yield _event(ctx, "snapshot", draw(visible_alerts(ctx, actor)))
+            elif seen := [one for one in update.alerts if may_see(actor, one, board.registry)]:
+                yield _event(ctx, "alerts", draw(seen))
+
+
+def _event(ctx: Context, name: str, alerts: list[dict[str, Any]] | None) -> ServerSentEvent:
+    data: dict[str, Any] = {
+        "cursor": ctx.board.cursor,
+        "at": _text(ctx.clock.now()),
+        "status": ctx.status(),
+    }
+    if alerts is not None:
+        data["alerts"] = alerts
+    first = RETRY_MS if name == "snapshot" else None
+    return ServerSentEvent(event=name, id=str(ctx.board.cursor), retry=first, data=data)
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
