@@ -78,6 +78,23 @@ def test_a_broken_file_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     assert SECRET not in message
 
 
+@pytest.mark.parametrize("name", BROKEN)
+def test_vaka_check_prints_the_one_line_and_fails(name: str, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from gateway.__main__ import app
+
+    path = tmp_path / "vaka.toml"
+    path.write_text(BROKEN[name][0])
+
+    result = CliRunner(env={"VAKA_LOG": None}).invoke(app, ["check", "--config", str(path)])
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"{path}: {BROKEN[name][1]}: found ")
+
+
 def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "vaka.toml"
     path.write_text('colour = "red"\n[api]\nport = -1\nlanguage = "fi"\n')
