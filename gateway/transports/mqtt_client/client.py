@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from random import Random, SystemRandom
 
-from gateway.config import BrokerSettings
+from gateway.config import BrokerSettings, is_loopback
 from gateway.contract import Clock, ConfigurationError, Intake
 from gateway.transports.mqtt_client.dialling import Backoff, address, tls_context
 from gateway.transports.mqtt_client.link import Link
@@ -29,7 +29,7 @@ class BrokerClient:
     """Takes messages from one broker and acknowledges each only after its frame is on disk.
 
     The session is persistent, so what the gateway misses while it is away waits at the broker. Raises
-    ConfigurationError when made with a wrong address, filter or TLS file; after that every trouble is
+    ConfigurationError when made with a wrong filter or TLS file; after that every trouble is
     logged, shown in `standing`, and tried again.
     """
 
@@ -84,6 +84,12 @@ class BrokerClient:
 
     async def run(self) -> None:
         """Stay connected until cancelled; then tell the broker that the gateway stops."""
+        if not (self._settings.url.startswith("mqtts:") or is_loopback(self._address[0])):
+            log.warning(
+                "broker %s: everything, a password too, goes unencrypted to %s: use mqtts://",
+                self.name,
+                self._address[0],
+            )
         while True:
             ending = await self._connection()
             self._lost(ending)

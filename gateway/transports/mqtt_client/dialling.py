@@ -13,18 +13,8 @@ FIRST_WAIT_S = 0.5
 
 def address(settings: BrokerSettings) -> tuple[str, int]:
     """Return host and port; without a port 1883, with TLS 8883."""
-    try:
-        parts = urlsplit(settings.url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigurationError(_wrong_url(settings)) from error
-    if not host or parts.path or parts.query or parts.fragment:
-        raise ConfigurationError(_wrong_url(settings))
-    return host, port or (8883 if parts.scheme == "mqtts" else 1883)
-
-
-def _wrong_url(settings: BrokerSettings) -> str:
-    return f"broker {settings.name}: url: {settings.url!r}; allowed: mqtt://host:port or mqtts://host:port"
+    parts = urlsplit(settings.url)
+    return parts.hostname or "", parts.port or (8883 if parts.scheme == "mqtts" else 1883)
 
 
 def tls_context(settings: BrokerSettings) -> ssl.SSLContext | None:

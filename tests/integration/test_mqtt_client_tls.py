@@ -1,0 +1,112 @@
+import asyncio
+import contextlib
+from pathlib import Path
+
+import pytest
+import trustme
+from honest_intake import HonestIntake, WallClock, until
+from mosquitto import Broker, mosquitto
+
+from gateway.config import BrokerSettings
+from gateway.contract import ConfigurationError
+from gateway.transports.mqtt_client import BrokerClient
+
+BOTH_LEVELS = pytest.mark.parametrize("protocol", [4, 5])
+
+
+class Certificates:
+    """A made-up authority, the broker's certificate, and the gateway's."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        self.ca = folder / "ca.pem"
+        authority.cert_pem.write_to_path(str(self.ca))
+        self.server = self._issue(authority, folder, "127.0.0.1")
+        self.client = self._issue(authority, folder, "gateway.example.org")
+        self.stranger_ca = folder / "stranger-ca.pem"
+        trustme.CA().cert_pem.write_to_path(str(self.stranger_ca))
+
+    @staticmethod
+    def _issue(authority: trustme.CA, folder: Path, name: str) -> tuple[Path, Path]:
+        issued = authority.issue_cert(name, common_name=name)
+        certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+        certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+        issued.private_key_pem.write_to_path(str(key))
+        return certificate, key
+
+    def lines(self, *, client: bool) -> list[str]:
+        certificate, key = self.server
+        asked = ["require_certificate true", "use_identity_as_username true"] if client else []
+        return [f"cafile {self.ca}", f"certfile {certificate}", f"keyfile {key}", *asked]
+
+
+async def attempt(settings: BrokerSettings) -> BrokerClient:
+    """Run until subscribed or twice without success; return the client as it then stood."""
+    client = BrokerClient(settings, ("home/#",), HonestIntake(), WallClock())
+    task = asyncio.create_task(client.run())
+    await until(lambda: client.standing.subscribed or client._backoff._attempts >= 2)
+    subscribed = client.standing.subscribed
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    client.standing.subscribed = subscribed
+    return client
+
+
+def settings(broker: Broker, certificates: Certificates, **changes: object) -> BrokerSettings:
+    basis = {
+        "name": "main",
+        "url": broker.url,
+        "client_id": "gw",
+        "reconnect_max_s": 0.1,
+        "ca": certificates.ca,
+    }
+    return BrokerSettings.model_validate(basis | changes)
+
+
+@pytest.mark.mosquitto
+@BOTH_LEVELS
+def test_a_client_certificate_opens_the_broker(tmp_path: Path, protocol: int) -> None:
+    found = Certificates(tmp_path)
+    certificate, key = found.client
+    with mosquitto(tmp_path, tls=found.lines(client=True)) as broker:
+        chosen = settings(broker, found, protocol=protocol, certificate=certificate, key=key)
+        assert asyncio.run(attempt(chosen)).standing.subscribed
+        assert "u'gateway.example.org'" in broker.log
+
+
+@pytest.mark.mosquitto
+@BOTH_LEVELS
+def test_without_the_certificate_that_the_broker_wants_nothing_opens(tmp_path: Path, protocol: int) -> None:
+    found = Certificates(tmp_path)
+    with mosquitto(tmp_path, tls=found.lines(client=True)) as broker:
+        client = asyncio.run(attempt(settings(broker, found, protocol=protocol)))
+        assert not client.standing.subscribed
+        assert client.standing.trouble
+
+
+@pytest.mark.mosquitto
+def test_a_broker_of_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
+    found = Certificates(tmp_path)
+    with mosquitto(tmp_path, tls=found.lines(client=False)) as broker:
+        client = asyncio.run(attempt(settings(broker, found, ca=found.stranger_ca)))
+        assert not client.standing.subscribed
+        assert "certificate verify failed" in client.standing.trouble
+
+
+@pytest.mark.mosquitto
+def test_a_broker_under_another_name_is_not_trusted(tmp_path: Path) -> None:
+    found = Certificates(tmp_path)
+    found.server = found.client
+    with mosquitto(tmp_path, tls=found.lines(client=False)) as broker:
+        client = asyncio.run(attempt(settings(broker, found)))
+        assert not client.standing.subscribed
+        assert "certificate verify failed" in client.standing.trouble
+
+
+def test_a_missing_certificate_file_is_a_configuration_error(tmp_path: Path) -> None:
+    chosen = BrokerSettings.model_validate(
+        {"name": "main", "url": "mqtts://127.0.0.1", "ca": tmp_path / "nowhere.pem"}
+    )
+    with pytest.raises(ConfigurationError, match=r"nowhere\.pem"):
+        BrokerClient(chosen, ("home/#",), HonestIntake(), WallClock())
