@@ -21,7 +21,7 @@ from gateway.config import Settings, load_registry, load_settings
 from gateway.contract import VakaError
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_rules
-from gateway.transports.mqtt_listener.credentials import hash_secret, new_secret
+from gateway.transports.mqtt_listener.credentials import hash_secret, new_password
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,7 +77,7 @@ def demo(
     broker: Annotated[str | None, typer.Option(help="mqtt://host:port of a real broker to use.")] = None,
 ) -> None:
     """Play a scripted evening in simulated homes, with the page open on localhost."""
-    set_up_logging()
+    set_up_logging("WARNING")
     play(homes, seed, speed, port, broker)
 
 
@@ -174,7 +174,7 @@ def token() -> None:
 @_plainly
 def secret() -> None:
     """Make a device's MQTT password; print it and its digest, for `device.secret`."""
-    plain = new_secret()
+    plain = new_password()
     typer.echo(f"password  {plain}\nsecret    {hash_secret(plain)}")
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
+from dataclasses import asdict
 from typing import Any
 
 import uvicorn
@@ -31,7 +32,7 @@ from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
 from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
-from gateway.transports.mqtt_listener.credentials import credential_check
+from gateway.transports.mqtt_listener.credentials import RegistryCredentials
 from gateway.transports.webhook import webhook_router
 
 log = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ class Gateway:
         return MqttListener(
             self.settings.listener,
             self.intake,
-            credential_check(self.registry),
+            RegistryCredentials(self.registry),
             manifests,
             SqliteSessionStore(self.settings.data_dir / "sessions.db"),
             self.clock,
@@ -133,9 +134,9 @@ class Gateway:
         return BrokerClient(broker, topics, self.intake, self.clock)
 
     def _ways_in(self) -> dict[str, Any]:
-        ways: dict[str, Any] = {client.name: client.standing() for client in self.brokers}
+        ways: dict[str, Any] = {client.name: asdict(client.standing) for client in self.brokers}
         if self.listener is not None:
-            ways["listener"] = self.listener.standing()
+            ways["listener"] = asdict(self.listener.counters)
         return ways
 
     def _app(self) -> FastAPI:
@@ -158,7 +159,7 @@ class Gateway:
             timeout_graceful_shutdown=2,
         )
         self.server = uvicorn.Server(config)
-        self.server.capture_signals = suppress  # type: ignore[method-assign] # signals belong to the command
+        self.server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # signals are the command's
         await self.server.serve()
 
     async def _started(self) -> None:

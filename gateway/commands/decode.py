@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from gateway.contract import VakaError
 from gateway.model.event import Event, flat_values
 from gateway.model.frame import Frame, Transport
 from gateway.model.reading import Reading
 from gateway.model.registry import RegistryDocument
+from gateway.model.vocabulary import VOCABULARY
 from gateway.pipeline.decode import Decoded
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
@@ -61,15 +64,15 @@ def decode_messages(
     walk: Walk, messages: Sequence[Message], assumed: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield one line for every event, quarantine, status and ignored message, with every device enrolled."""
-    now = messages[-1].at if messages else datetime.now(UTC)
     frames = [_frame(message, position) for position, message in enumerate(messages, 1)]
     decoded = [walk.read(frame) for frame in frames]
+    frames = [_received_when_it_happened(*pair) for pair in zip(frames, decoded, strict=True)]
     names = _enrol(walk, state := State(), decoded, assumed, frames[0].received_at)
+    if len(frames) == 1:
+        _expect_change(state, decoded[0])
     for frame, result in zip(frames, decoded, strict=True):
         walk.step(state, frame, result, frozenset(), frame.received_at)
-    end = Frame(
-        Transport.CLOCK, "tick", b"", max(now, frames[-1].received_at) + GRACE, position=len(frames) + 1
-    )
+    end = Frame(Transport.CLOCK, "tick", b"", frames[-1].received_at + GRACE, position=len(frames) + 1)
     walk.step(state, end, Decoded(), frozenset(), end.received_at)
     changes = state.take_changes()
     causes = {alert.cause for alert in changes.alerts.values()}
@@ -82,6 +85,8 @@ def decode_messages(
             yield {_STATUS[trace.verdict]: trace.reason, "topic": frames[trace.frame - 1].channel}
 
 
+HEALTH_SLOTS = frozenset({"link", "fault", "battery", "tamper", "power", "life", "stock", "mechanism"})
+"""Levels of the device itself: that they are as they should be is not what a message tells."""
 _STATUS = {"ignored": "ignored", "not_news": "status", "duplicate": "status", "unknown_device": "status"}
 
 
@@ -95,6 +100,20 @@ def _frame(message: Message, position: int) -> Frame:
         retained=message.retained,
         position=position,
     )
+
+
+def _received_when_it_happened(frame: Frame, decoded: Decoded) -> Frame:
+    """Take a message that says when it happened as received then: an old sample is no late message."""
+    times = [item.occurred_at for item in decoded.items if isinstance(item, Reading) and item.occurred_at]
+    return replace(frame, received_at=min(frame.received_at, max(times))) if times else frame
+
+
+def _expect_change(state: State, decoded: Decoded) -> None:
+    """Decode a single message as telling something new: the device is known, and was otherwise before."""
+    for item in decoded.items:
+        if isinstance(item, Reading) and VOCABULARY[item.type].slot not in HEALTH_SLOTS:
+            device = state.registry.by_native[decoded.adapter, item.native_id]
+            state.status(device.id).slots[VOCABULARY[item.type].slot] = "unknown"
 
 
 def _line(event: Event, names: Mapping[str, str], *, raises: bool) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from gateway.contract import Clock
 from gateway.wiring import Gateway
 
 
-def set_up_logging() -> None:
-    """Log one line a record to standard error; VAKA_LOG sets the level (default INFO)."""
-    level = os.environ.get("VAKA_LOG", "INFO").upper()
+def set_up_logging(default: str = "INFO") -> None:
+    """Log one line a record to standard error; VAKA_LOG sets the level."""
+    level = os.environ.get("VAKA_LOG", default).upper()
     logging.basicConfig(
-        level=level if level in logging.getLevelNamesMapping() else "INFO",
+        level=level if level in logging.getLevelNamesMapping() else default,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

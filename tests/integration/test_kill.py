@@ -1,0 +1,138 @@
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.accounts import check_accounts
+from tests.integration.gateway_process import GatewayProcess
+from tests.integration.mosquitto import mosquitto, wait_for
+
+EVENTS = int(os.environ.get("KILL_EVENTS", "50000"))
+KILLS = int(os.environ.get("KILLS", "10"))
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Path:
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "simulators",
+            "municipality",
+            "--homes",
+            "20",
+            "--seed",
+            "7",
+            "--out",
+            tmp_path,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return tmp_path
+
+
+def load(town: Path, url: str, *more: str) -> subprocess.Popen[bytes]:
+    with (town / "load.log").open("wb") as log:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "simulators", "load", "--broker", url, "--dir", str(town)),
+                *(
+                    "--connections",
+                    "20",
+                    "--messages",
+                    str(EVENTS),
+                    "--alarm-every",
+                    "1000",
+                    "--window",
+                    "64",
+                ),
+                *("--acked", str(town / "acked"), "--patience-s", "120", *more),
+            ],
+            stdout=log,
+            stderr=log,
+        )
+
+
+def kill_at_random(gateway: GatewayProcess, sender: subprocess.Popen[bytes], kills: int) -> int:
+    """Kill and start again while the sender sends; the last kills may come while it already drains."""
+    chance = random.Random(11)
+    for _ in range(kills):
+        time.sleep(
+            chance.uniform(0.05, 0.6)
+        )  # the moment of the kill is what varies here, not a wait for luck
+        gateway.kill()
+        gateway.start()
+    return sender.wait(300)
+
+
+def settle(gateway: GatewayProcess) -> None:
+    wait_for(lambda: (health := gateway.health()) and health["engine"]["lag"] == 0, within_s=60)
+
+
+@pytest.fixture
+def gateway(town: Path) -> Iterator[GatewayProcess]:
+    found = GatewayProcess(town, registry=str(town / "registry.toml"))
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.mark.parametrize(
+    "sends", [(), ("--duplicate", "0.05", "--reorder", "0.05")], ids=["plain", "doubled"]
+)
+def test_kills_through_the_listener_lose_nothing_and_double_nothing(
+    town: Path, gateway: GatewayProcess, sends: tuple[str, ...]
+) -> None:
+    sender = load(town, f"mqtt://127.0.0.1:{gateway.listener_port}", *sends)
+    assert kill_at_random(gateway, sender, KILLS) == 0, (town / "load.log").read_text()
+    settle(gateway)
+    gateway.stop()
+    figures = check_accounts(town / "acked", gateway.data, ("motion.detected", "alarm.manual"))
+    assert figures["acknowledged"] == figures["events"] == EVENTS
+
+
+@pytest.mark.mosquitto
+def test_kills_through_a_broker_lose_nothing_and_double_nothing(town: Path) -> None:
+    limits = [
+        "max_queued_messages 0",
+        "max_inflight_messages 0",
+        "persistence true",
+        "persistence_location ./",
+    ]
+    with mosquitto(town, config_lines=limits) as broker:
+        gateway = GatewayProcess(
+            town,
+            registry=str(town / "registry.toml"),
+            listener={"enabled": False},
+            broker=[{"name": "main", "url": broker.url, "topics": ["vaka/1/#"]}],
+        )
+        gateway.start()
+        try:
+            wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"], within_s=20)
+            sender = load(town, broker.url)
+            assert kill_at_random(gateway, sender, KILLS) == 0, (town / "load.log").read_text()
+            broker.stop()
+            broker.start()
+            settle(gateway)
+            wait_for(lambda: _events(gateway) == EVENTS, within_s=60)
+        finally:
+            gateway.stop()
+        check_accounts(town / "acked", gateway.data, ("motion.detected", "alarm.manual"))
+
+
+def _events(gateway: GatewayProcess) -> int:
+    import sqlite3
+
+    log = sqlite3.connect(gateway.data / "state.db")
+    try:
+        (count,) = log.execute("SELECT count(*) FROM events").fetchone()
+    finally:
+        log.close()
+    return int(count)
