@@ -27,6 +27,9 @@ from simulators.town import make_devices
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 LOCAL = ZoneInfo("Europe/Stockholm")
+START = "2026-11-22T18:30"
+"""Start of the evening, and of the enrolments, so that no device is overdue before it is switched on."""
+
 T = TypeVar("T")
 
 
@@ -63,7 +66,7 @@ def municipality(
     homes: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
     seed: int = 1,
     tenant: str = "demo",
-    since: Annotated[str, typer.Option(help="Since when every device is enrolled.")] = "2026-01-01",
+    since: Annotated[str, typer.Option(help="Since when every device is enrolled.")] = START,
 ) -> None:
     """Make a municipality from a seed: the registry, and the devices' passwords for the simulators."""
     made = make_municipality(homes, seed, tenant, moment(since))
@@ -77,7 +80,7 @@ def evening(
     folder: Annotated[Path, typer.Option("--dir", help="Folder with registry.toml and secrets.json.")],
     wall0: Annotated[float | None, typer.Option(help="Wall time of the start, seconds since 1970.")] = None,
     broker: str = "mqtt://127.0.0.1:1883",
-    start: Annotated[str, typer.Option(help="Simulated start, 18:30 local time.")] = "2026-11-22T18:30",
+    start: Annotated[str, typer.Option(help="Simulated start, 18:30 local time.")] = START,
     speed: Annotated[float, typer.Option(min=0.01, max=3600)] = 60,
     seed: int = 1,
     ca: Annotated[Path | None, typer.Option(help="Certificate authority for mqtts.")] = None,

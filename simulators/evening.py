@@ -12,6 +12,7 @@ from simulators.devices import (
     Device,
     Dispenser,
     DoorContact,
+    FallDetector,
     GpsAlarm,
     Lock,
     Profile,
@@ -121,7 +122,7 @@ class Evening:
         silent.plan(self.at(22), silent.hang, f"{silent.id}: falls silent, still connected")
         second = self.nth(SocialAlarm, 2)
         second.plan(self.at(80), second.press, f"{second.id}: alarm button")
-        self._off.add(self.provoke("never_heard", self.nth(DoorContact, 4)).id)
+        self._off.add(self.provoke("never_heard", self.nth(FallDetector, 4)).id)
 
     def _strangers(self) -> None:
         cut = self.provoke("malformed", self.nth(Lock, 3))
