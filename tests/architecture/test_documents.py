@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 from enum import Enum
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from tree import PACKAGES, ROOT, dotted, modules, rows, section, short, text_of, tree_of
+from typer.testing import CliRunner
 
+from gateway.__main__ import app
 from gateway.config import Settings
 from gateway.model.registry import RegistryDocument
 
@@ -101,6 +104,32 @@ def test_the_index_of_decisions_names_every_decision() -> None:
     decisions = {path.name for path in (ROOT / "docs" / "adr").glob("0*.md")}
 
     assert set(re.findall(r"\((0\d+[\w-]+\.md)\)", text_of("docs/adr/README.md"))) == decisions
+
+
+def fenced(document: str) -> str:
+    return "\n".join(re.findall(r"^```\n(.*?)^```", text_of(document), flags=re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_the_commands_that_a_document_shows_exist(document: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", text_of("Makefile"), flags=re.MULTILINE))
+    shown = [line.split("  ")[0].split() for line in fenced(document).splitlines()]
+
+    assert {words[1] for words in shown if words[:1] == ["make"]} - targets == set()
+    for words in shown:
+        if words[:1] == ["vaka"]:
+            names = [word for word in words[1:3] if word.isalpha()]
+            assert CliRunner().invoke(app, [*names, "--help"]).exit_code == 0, words
+
+
+def test_the_message_that_the_readme_shows_is_read() -> None:
+    topic, payload = re.search(
+        r"vaka decode --topic (\S+) --payload '(.*?)'", fenced("README.md"), re.DOTALL
+    ).groups()
+
+    result = CliRunner().invoke(app, ["decode", "--topic", topic, "--payload", payload])
+
+    assert json.loads(result.stdout)["type"] == "lock.jammed"
 
 
 def submodel(annotation: object) -> type[BaseModel] | None:
