@@ -11,7 +11,7 @@ from gateway.model.status import Timer
 from gateway.model.vocabulary import DeviceKind
 from rules.alarms import SOS_ROLE
 from rules.base import ACCEPT_LOW_S, ACCEPT_MEDIUM_S, NOTHING, BaseRule, arm_once, moment
-from rules.presence import heard_at, silence_allowed
+from rules.presence import BEATS, heard_at, silence_allowed
 from rules.times import ABSURD_AFTER_S, LATE_AFTER_S, happened_at, is_late
 
 SOS_KINDS = frozenset({DeviceKind.SOCIAL_ALARM, DeviceKind.GPS_ALARM})
@@ -66,7 +66,7 @@ class DeviceSilent(BaseRule):
         limit, alert = self._limit(at), at.open_alert()
         heard = heard_at(at)
         if limit is not None and at.now - heard >= limit:
-            again = Arm(name="silent", due_at=at.now + min(limit, self.look_again_most))
+            again = Arm(name="silent", due_at=at.now + min(limit / BEATS, self.look_again_most))
             return [again, *self._silent(limit, at)]
         over = "heard again" if limit is not None else "not supervised any more"
         decisions: list[Decision] = []

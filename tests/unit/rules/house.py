@@ -159,7 +159,9 @@ class House:
 
     def actions(self, alert: Alert) -> list[str]:
         return [
-            entry.action for entry in self.entries if entry.alert == alert.id and entry.action != "offered"
+            entry.action
+            for entry in self.entries
+            if entry.alert == alert.id and entry.action not in {"offered", "escalated"}
         ]
 
     def timers(self, owner: str) -> list[str]:
