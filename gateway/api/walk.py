@@ -113,7 +113,7 @@ def _journal(facts: _Facts) -> str:
 def _decode(facts: _Facts) -> str | None:
     if facts.frame.transport in INTERNAL:
         return "made inside the house: nothing to decode"
-    return f"{len(facts.events)} readings believed" if facts.events else "read"
+    return f"believed events: {len(facts.events)}" if facts.events else "read"
 
 
 def _normalise(facts: _Facts) -> str | None:
@@ -134,7 +134,7 @@ def _route(facts: _Facts) -> str | None:
 
 
 def _commit(facts: _Facts) -> str:
-    return f"{len(facts.events)} events, {len(facts.alerts)} alerts and the cursor in one transaction"
+    return f"events: {len(facts.events)}, alerts: {len(facts.alerts)}; with the cursor in one transaction"
 
 
 def _deliver(facts: _Facts) -> str | None:

@@ -48,9 +48,8 @@ def registry_file(folder: Path) -> Path:
         lines.append(f'[[home]]\nid = "{home}"\ntenant = "t"\nunit = "u"\n{ladders}')
         lines.append(f'[[person]]\nref = "person-{home[-2:]}"\nhome = "{home}"')
     for name, (kind, home, role) in DEVICES.items():
-        lines.append(
-            f'[[device]]\nid = "{name}"\ntenant = "t"\nadapter = "vaka"\nnative_id = "{name}"\nkind = "{kind}"'
-        )
+        lines.append(f'[[device]]\nid = "{name}"\nnative_id = "{name}"\nkind = "{kind}"')
+        lines.append('tenant = "t"\nadapter = "vaka"')
         lines.append(
             f'[[enrolment]]\ndevice = "{name}"\nhome = "{home}"\nperson = "person-{home[-2:]}"\n'
             f'since = 2026-01-01T00:00:00Z\nrole = "{role}"\nsupervised = false'
