@@ -2,24 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from adapters.vaka.faults import ENVELOPE_CLAUSES, DecodeFault, undecodable
 from adapters.vaka.reports import result, status, telemetry
+from adapters.vaka.wire import CLOCK, Identity, Sequence64, WireClock, moment
 from adapters.vaka.words import WORDS
 from gateway.contract import Manifest, Undecodable
 from gateway.contract.manifest import read_manifest
 from gateway.model.frame import Frame
-from gateway.model.instant import to_utc
 from gateway.model.reading import Ignored, Reading
-from gateway.model.vocabulary import ClockQuality, Instant, Text
+from gateway.model.vocabulary import Instant, Text
 
 MAX_NATIVE_ID = 256
-
-Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Sequence64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +28,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     time: Instant
     source: Text = ""
     sequence: Sequence64 | None = None
-    clockquality: ClockQuality = ClockQuality.UNSYNCED
+    clockquality: WireClock = "unsynced"
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -59,21 +56,14 @@ def event(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
     source = envelope.source
     if source and not source.endswith(native_id):
         _check_source(source, native_id)
-    if envelope.clockquality is ClockQuality.NONE:
-        raise Undecodable(
-            "`$.clockquality`: expected synced or unsynced", clause="VDI-EVT-09", native_id=native_id
-        )
-    occurred_at = to_utc(envelope.time)
-    if occurred_at is None:
-        raise Undecodable("`$.time`: outside the calendar in UTC", clause="VDI-EVT-06", native_id=native_id)
     return (
         Reading(
             native_id=native_id,
             kind=word.kind,
             type=word.name,
             values=values,
-            occurred_at=occurred_at,
-            clock=envelope.clockquality,
+            occurred_at=moment(envelope.time, native_id, "$.time"),
+            clock=CLOCK[envelope.clockquality],
             key=envelope.id,
             sequence=envelope.sequence,
         ),

@@ -24,7 +24,6 @@ ENVELOPE_CLAUSES = {
 _AT = re.compile(r"^(?P<words>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(?P<field>\w+)`")
 _LAST_FIELD = re.compile(r"\.(\w+)(?:\[[^\]]*\])*$")
-_FIRST_FIELD = re.compile(r"^(?:\[\d+\])?\.(\w+)")
 
 
 def undecodable(
@@ -53,7 +52,8 @@ def undecodable(
     missing = _MISSING.search(words)
     if not path and not missing and root == "$":
         return Undecodable(f"`$`: {_lower(words)}", clause="VDI-ENC-02", native_id=native_id)
-    field = missing["field"] if missing else _field(path)
+    last = _LAST_FIELD.search(path)
+    field = missing["field"] if missing else last[1] if last else ""
     found = (clauses or {}).get(field, clause)
     return Undecodable(f"`{root}{path}`: {_lower(words)}", clause=found, native_id=native_id)
 
@@ -61,11 +61,6 @@ def undecodable(
 def _split(message: str) -> tuple[str, str]:
     at = _AT.match(message)
     return (at["words"], at["path"]) if at else (message, "")
-
-
-def _field(path: str) -> str:
-    first = _FIRST_FIELD.match(path) or _LAST_FIELD.search(path)
-    return first[1] if first else ""
 
 
 def _lower(words: str) -> str:

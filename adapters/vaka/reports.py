@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from adapters.vaka.faults import ENVELOPE_CLAUSES, DecodeFault, undecodable
+from adapters.vaka.wire import CLOCK, Identity, Sequence64, WireClock, moment
 from adapters.vaka.words import MEASUREMENTS, WORDS
 from gateway.contract import Undecodable
-from gateway.model.instant import to_utc
 from gateway.model.reading import Ignored, Reading
 from gateway.model.vocabulary import (
     ClockQuality,
@@ -22,7 +22,7 @@ from gateway.model.vocabulary import (
 )
 
 MAX_BATCH = 1000
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_STATUS_CLAUSES = {"state": "VDI-STA-01", "time": "VDI-EVT-06", "clockquality": "VDI-EVT-09"}
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
@@ -30,7 +30,7 @@ class Status(msgspec.Struct, frozen=True, gc=False):
 
     state: Literal["online", "offline"]
     time: Instant | None = None
-    clockquality: ClockQuality = ClockQuality.UNSYNCED
+    clockquality: WireClock = "unsynced"
     firmware: Reference | None = None
     battery: Percent | None = None
     config_revision: Revision | None = None
@@ -43,9 +43,9 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     type: str
     time: Instant
     data: msgspec.Raw = msgspec.Raw(b"{}")
-    id: Key | None = None
-    sequence: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
-    clockquality: ClockQuality = ClockQuality.UNSYNCED
+    id: Identity | None = None
+    sequence: Sequence64 | None = None
+    clockquality: WireClock = "unsynced"
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ class Batch(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """The outcome of a command."""
 
-    id: Key
+    id: Identity
     outcome: Reference
 
 
@@ -75,7 +75,7 @@ def status(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
         said = _decode_status(payload)
     except DecodeFault as error:
         raise undecodable(
-            error, native_id, clause="VDI-STA-02", clauses={"state": "VDI-STA-01"}, payload=payload
+            error, native_id, clause="VDI-STA-02", clauses=_STATUS_CLAUSES, payload=payload
         ) from None
     values = HealthValues(
         battery_percent=said.battery,
@@ -91,14 +91,14 @@ def status(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
 
 
 def _level(native_id: str, word: str, values: HealthValues, said: Status) -> Reading:
-    at = to_utc(said.time) if said.time is not None else None
+    at = moment(said.time, native_id, "$.time") if said.time is not None else None
     return Reading(
         native_id=native_id,
         kind=DeviceKind.UNKNOWN,
         type=word,
         values=values,
         occurred_at=at,
-        clock=said.clockquality if at is not None else ClockQuality.NONE,
+        clock=CLOCK[said.clockquality] if at is not None else ClockQuality.NONE,
         happened=False,
     )
 
@@ -109,7 +109,9 @@ def telemetry(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
         payload.decode()
         batch = _decode_batch(payload)
     except DecodeFault as error:
-        raise undecodable(error, native_id, clause="VDI-TEL-01", payload=payload) from None
+        raise undecodable(
+            error, native_id, clause="VDI-TEL-01", clauses=ENVELOPE_CLAUSES, payload=payload
+        ) from None
     return [_measured(native_id, place, item) for place, item in enumerate(batch.readings)]
 
 
@@ -126,17 +128,14 @@ def _measured(native_id: str, place: int, item: Measurement) -> Reading:
         values = word.decode(item.data)
     except DecodeFault as error:
         raise undecodable(error, native_id, clause="VDI-EVT-07", root=f"{root}.data") from None
-    at = to_utc(item.time)
-    if at is None:
-        reason = f"`{root}.time`: outside the calendar in UTC"
-        raise Undecodable(reason, clause="VDI-EVT-06", native_id=native_id)
+    at = moment(item.time, native_id, f"{root}.time")
     return Reading(
         native_id=native_id,
         kind=word.kind,
         type=word.name,
         values=values,
         occurred_at=at,
-        clock=item.clockquality,
+        clock=CLOCK[item.clockquality],
         key=item.id or at.isoformat(),
         sequence=item.sequence,
         happened=not word.name.startswith("battery."),
