@@ -18,7 +18,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -26,6 +25,7 @@ import uvloop
 from gateway.config import BrokerSettings
 from gateway.contract import Sender
 from gateway.model.frame import Frame
+from gateway.service.clock import SystemClock
 from gateway.transports.mqtt_client import BrokerClient
 
 SERVERS = f"{os.environ.get('PATH', '')}:/usr/sbin"
@@ -38,14 +38,6 @@ set_tcp_nodelay true
 max_inflight_messages 2048
 max_queued_messages 0
 """
-
-
-class WallClock:
-    """Now, UTC."""
-
-    def now(self) -> datetime:
-        """Return the present moment."""
-        return datetime.now(UTC)
 
 
 class AcknowledgeOnly:
@@ -177,7 +169,7 @@ async def client_subscriber(port: int, options: argparse.Namespace, protocol: in
         {"name": "bench", "url": f"mqtt://127.0.0.1:{port}", "protocol": protocol}
     )
     intake = AcknowledgeOnly()
-    client = BrokerClient(settings, ("bench/#",), intake, WallClock())
+    client = BrokerClient(settings, ("bench/#",), intake, SystemClock())
     task = asyncio.create_task(client.run())
     await _until(lambda: client.standing.subscribed)
     with publisher(port, options):

@@ -2,18 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import groupby
 
 from gateway.contract import Sender, StoreUnavailableError
 from gateway.model.frame import Frame
-
-
-class WallClock:
-    """Now, UTC."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class HonestIntake:

@@ -136,7 +136,9 @@ class Peer:
         self.client.on_message = self._on_message
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = 3600 if options.get("keep_session") else 0
-        self.client.connect("127.0.0.1", broker.port, properties=session)
+        self.client.connect(
+            "127.0.0.1", broker.port, clean_start=not options.get("keep_session"), properties=session
+        )
         self.client.loop_start()
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:

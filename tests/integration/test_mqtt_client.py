@@ -6,11 +6,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from honest_intake import HonestIntake, WallClock, until
+from honest_intake import HonestIntake, until
 from mosquitto import Broker, Peer, mosquitto, peer
 
 from gateway.config import BrokerSettings
 from gateway.model.frame import MAX_PAYLOAD_BYTES, Transport
+from gateway.service.clock import SystemClock
 from gateway.transports.mqtt_client import BrokerClient
 
 pytestmark = pytest.mark.mosquitto
@@ -28,7 +29,7 @@ async def running(
     chosen: BrokerSettings, intake: HonestIntake, *topics: str
 ) -> AsyncIterator[tuple[BrokerClient, "asyncio.Task[None]"]]:
     """Run the client, connected and subscribed."""
-    client = BrokerClient(chosen, topics or ("home/#",), intake, WallClock())
+    client = BrokerClient(chosen, topics or ("home/#",), intake, SystemClock())
     task = asyncio.create_task(client.run())
     try:
         yield client, task

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import mqtt5
 import pytest
-from honest_intake import HonestIntake, WallClock, until
+from honest_intake import HonestIntake, until
 from scripted_broker import ScriptedBroker, Visit, politely, scripted
 
 from gateway.config import BrokerSettings
 from gateway.model.frame import Transport
+from gateway.service.clock import SystemClock
 from gateway.transports.mqtt_client import BrokerClient, client, link
 from gateway.transports.mqtt_codec import Packet
 
@@ -28,7 +29,7 @@ async def running(
         "reconnect_max_s": 0.05,
     }
     one = BrokerClient(
-        BrokerSettings.model_validate(basis | changes), topics or ("home/#",), intake, WallClock()
+        BrokerSettings.model_validate(basis | changes), topics or ("home/#",), intake, SystemClock()
     )
     task = asyncio.create_task(one.run())
     try:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import trustme
-from honest_intake import HonestIntake, WallClock, until
+from honest_intake import HonestIntake, until
 from mosquitto import Broker, mosquitto
 
 from gateway.config import BrokerSettings
 from gateway.contract import ConfigurationError
+from gateway.service.clock import SystemClock
 from gateway.transports.mqtt_client import BrokerClient
 
 BOTH_LEVELS = pytest.mark.parametrize("protocol", [4, 5])
@@ -42,7 +43,7 @@ class Certificates:
 
 async def attempt(settings: BrokerSettings) -> BrokerClient:
     """Run until subscribed or twice without success; return the client as it then stood."""
-    client = BrokerClient(settings, ("home/#",), HonestIntake(), WallClock())
+    client = BrokerClient(settings, ("home/#",), HonestIntake(), SystemClock())
     task = asyncio.create_task(client.run())
     await until(lambda: client.standing.subscribed or client._backoff._attempts >= 2)
     subscribed = client.standing.subscribed
@@ -109,4 +110,4 @@ def test_a_missing_certificate_file_is_a_configuration_error(tmp_path: Path) -> 
         {"name": "main", "url": "mqtts://127.0.0.1", "ca": tmp_path / "nowhere.pem"}
     )
     with pytest.raises(ConfigurationError, match=r"nowhere\.pem"):
-        BrokerClient(chosen, ("home/#",), HonestIntake(), WallClock())
+        BrokerClient(chosen, ("home/#",), HonestIntake(), SystemClock())

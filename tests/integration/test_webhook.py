@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 import httpx
 import uvicorn
 from fastapi import FastAPI, Header, HTTPException
-from honest_intake import HonestIntake, WallClock
+from honest_intake import HonestIntake
 
 from gateway.model.frame import MAX_PAYLOAD_BYTES, Transport
+from gateway.service.clock import SystemClock
 from gateway.transports.webhook import webhook_router
 
 SENDERS = {"Bearer right": "vendor-cloud", "Bearer reader": ""}
@@ -26,7 +27,7 @@ def authorise(authorization: str = Header("")) -> str:
 @asynccontextmanager
 async def served(intake: HonestIntake) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.include_router(webhook_router(intake, WallClock(), authorise))
+    app.include_router(webhook_router(intake, SystemClock(), authorise))
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     running = asyncio.create_task(server.serve([listening]))
