@@ -92,6 +92,7 @@ class PacketReader:
         except PacketError as error:
             error.packets = packets
             self._fault = error
+            self._rest.clear()
             raise
         if consumed < len(data):
             self._rest += data[consumed:]

@@ -36,7 +36,7 @@ class Connection(asyncio.Protocol):
     as packets (at most a batch) and as bytes (at most one read of the socket).
     """
 
-    def __init__(self, house: House, *, surplus: bool, turn_away: bool, watch: Watch) -> None:
+    def __init__(self, house: House, number: int, *, surplus: bool, turn_away: bool, watch: Watch) -> None:
         self._loop = house.loop
         self._clock: Clock = house.clock
         self._counters = house.counters
@@ -49,6 +49,7 @@ class Connection(asyncio.Protocol):
         self._blocked = 0
         self._closed = False
         self._heard_at = 0.0
+        self.number = number
         self.look_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -49,9 +49,9 @@ class MqttListener:
         self.faults = Faults(intake, clock, TokenBucket(FAULTS_PER_S, FAULT_BURST, clock))
         self.counters = Counters()
         self._ports = (intake, check, manifests, clock)
-        self._connections: set[Connection] = set()
-        self._watched: list[tuple[float, int, Connection]] = []
-        self._order = count()
+        self._connections: dict[int, Connection] = {}
+        self._watched: list[tuple[float, int]] = []
+        self._numbers = count()
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
 
@@ -101,13 +101,13 @@ class MqttListener:
         self._server.close()
         self._ticking.cancel()
         await asyncio.wait([self._ticking])
-        for connection in list(self._connections):
+        for connection in list(self._connections.values()):
             connection.dialogue.shut_down()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_S):
                 while self.counters.connections:  # noqa: ASYNC110 - a bounded wait for the last bytes
                     await asyncio.sleep(0.01)
-        for connection in list(self._connections):
+        for connection in list(self._connections.values()):
             connection.abort()
         await self._server.wait_closed()
         self._server = None
@@ -134,6 +134,7 @@ class MqttListener:
         limit = self._settings.max_connections
         return Connection(
             self._house,
+            next(self._numbers),
             surplus=present >= limit,
             turn_away=present >= limit + SURPLUS_CONNECTIONS,
             watch=self._watch,
@@ -141,17 +142,17 @@ class MqttListener:
 
     def _watch(self, connection: Connection, *, gone: bool = False) -> None:
         if gone:
-            self._connections.discard(connection)
+            self._connections.pop(connection.number, None)
             return
-        self._connections.add(connection)
+        self._connections[connection.number] = connection
         self._look(connection, self._loop.time())
 
     def _look(self, connection: Connection, now: float) -> None:
         """Check a connection and put it back in the heap; it is looked at seldom, not at every packet."""
         again = connection.check(now)
-        if again is not None and connection in self._connections:
+        if again is not None:
             connection.look_at = min(again, now + LOOK_AGAIN_S)
-            heapq.heappush(self._watched, (connection.look_at, next(self._order), connection))
+            heapq.heappush(self._watched, (connection.look_at, connection.number))
 
     async def _tick(self) -> None:
         expiry_at = self._loop.time() + EXPIRY_EVERY_S
@@ -159,8 +160,9 @@ class MqttListener:
             await asyncio.sleep(TICK_S)
             now = self._loop.time()
             while self._watched and self._watched[0][0] <= now:
-                at, _, connection = heapq.heappop(self._watched)
-                if at == connection.look_at:
+                at, number = heapq.heappop(self._watched)
+                connection = self._connections.get(number)
+                if connection is not None and connection.look_at == at:
                     self._look(connection, now)
             self._wills.offer_due()
             self.faults.tell_untold()

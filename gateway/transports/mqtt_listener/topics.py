@@ -31,15 +31,6 @@ def covers(outer: str, inner: str) -> bool:
     return len(outside) == len(inside)
 
 
-def is_filter(text: str) -> bool:
-    """Tell whether wildcards stand only where MQTT 5.0 section 4.7.1 allows them."""
-    levels = text.split("/")
-    return bool(text) and all(
-        not WILDCARDS & set(level) or level == "+" or (level == "#" and place == len(levels) - 1)
-        for place, level in enumerate(levels)
-    )
-
-
 class _Node(Generic[T]):
     __slots__ = ("children", "here")
 
