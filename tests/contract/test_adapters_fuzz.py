@@ -3,7 +3,7 @@
 import base64
 import json
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -36,6 +36,13 @@ LEAVES = st.one_of(
     st.text(max_size=20),
     st.sampled_from([1e308, -1, 2**70, "1e999", "nan", "2026-02-03T20:15:00", "0001-01-01T00:00:00+14:00"]),
 )
+HOSTILE: list[Any] = [
+    None, True, False, 0, -1, 1.5, 101, 2**53 + 1, 2**70, -(2**70), 1e18, 1e300, "", "x" * 600, "1e999",
+    "nan", "Infinity", "-1", "12", "2026-02-03T20:15:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
+    "\x00\u2028", [], [[]], {}, {"a": {"b": None}},
+]  # fmt: skip
+"""What has broken decoders before, tried in every field."""
+
 VALUES = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -105,6 +112,13 @@ def test_a_damaged_golden_frame_is_read_or_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
+def test_every_hostile_value_in_every_field_of_a_golden_object_is_read_or_refused(name: str) -> None:
+    for topic, payload in SEEDS[name]:
+        for changed in _everywhere(_object(payload)):
+            judge(name, topic, json.dumps(changed).encode())
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_a_golden_object_with_any_value_in_any_field_is_read_or_refused(name: str) -> None:
     objects = [(topic, parsed) for topic, payload in SEEDS[name] if (parsed := _object(payload))]
     if not objects:
@@ -136,6 +150,17 @@ def _object(payload: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
+
+
+def _everywhere(node: Any) -> Iterator[Any]:
+    """Yield the object with each hostile value in each place, one at a time."""
+    if isinstance(node, dict):
+        for field, inner in node.items():
+            yield from ({**node, field: value} for value in HOSTILE)
+            yield from ({**node, field: changed} for changed in _everywhere(inner))
+    elif isinstance(node, list):
+        for place, inner in enumerate(node[:4]):
+            yield from ([*node[:place], changed, *node[place + 1 :]] for changed in _everywhere(inner))
 
 
 def _replaced(parsed: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
