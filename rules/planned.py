@@ -19,8 +19,8 @@ KEPT = 32
 class PlannedRule(BaseRule):
     """Arms a timer for the next occurrence of every window, judges it when due, and arms the next one.
 
-    A timer carries the occurrence in its name, so that a changed plan moves it and an overdue one is
-    still judged for its own day.
+    A timer carries the occurrence in its name and when it is due in its note: a changed plan moves it
+    or leaves it behind, and an overdue one is still judged for its own day.
     """
 
     @abstractmethod
@@ -47,8 +47,8 @@ class PlannedRule(BaseRule):
             return [Say(reason=f"the planned time {ref!r} is not in the registry any more")]
         planned = on_day(window, date.fromisoformat(day), zone_of(at))
         due_at = self.due_at(planned)
-        if due_at > at.now:
-            return [Arm(name=planned.key, due_at=due_at)]  # the plan moved to later that day
+        if timer.note != due_at.isoformat():
+            return [Say(reason=f"the planned time {ref!r} has moved, and has a timer of its own")]
         return [*self.judge(planned, at), self._next(window, max(due_at, at.now - CATCH_UP), at)]
 
     def _next(self, window: Window, after: datetime, at: Situation) -> Decision:
@@ -56,7 +56,8 @@ class PlannedRule(BaseRule):
         since = at.enrolment.since
         coming = around(window, max(after, since), zone_of(at))
         planned = next(o for o in coming if self.due_at(o) > after and o.starts_at >= since)
-        return Arm(name=planned.key, due_at=self.due_at(planned))
+        due_at = self.due_at(planned)
+        return Arm(name=planned.key, due_at=due_at, note=due_at.isoformat())
 
 
 def subject_of(at: Situation, planned: Occurrence) -> str:

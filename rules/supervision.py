@@ -1,7 +1,7 @@
 """Supervision: a camera look not done (C1), a person not seen (C2) or in need (C4), a camera away (C5)."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import ClassVar
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Say, Situation
@@ -203,7 +203,11 @@ class CameraOffline(PlannedRule):
 
     def judge(self, planned: Occurrence, at: Situation) -> Sequence[Decision]:
         """Tell technicians while there is time, and look again when the slot starts."""
-        start = Arm(name=planned.key + self.at_start, due_at=planned.starts_at)
+        start = Arm(
+            name=planned.key + self.at_start,
+            due_at=planned.starts_at,
+            note=planned.starts_at.isoformat(),
+        )
         if gone_since(at) is None:
             return [start]
         reason = f"the camera is away {self.before.total_seconds() / 60:.0f} min before {planned.ref}"
@@ -218,7 +222,10 @@ class CameraOffline(PlannedRule):
         window = next((window for window in self.windows(at) if window.ref == ref), None)
         if window is None:
             return [Say(reason=f"the planned time {ref!r} is not in the registry any more")]
-        return self._starts(on_day(window, datetime.fromisoformat(day).date(), zone_of(at)), at)
+        planned = on_day(window, date.fromisoformat(day), zone_of(at))
+        if timer.note != planned.starts_at.isoformat():
+            return [Say(reason=f"the planned time {ref!r} has moved, and has a timer of its own")]
+        return self._starts(planned, at)
 
     def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """Clear when it is back."""

@@ -58,27 +58,24 @@ class ZoneExit(BaseRule):
 
     def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
         """Judge a fix, or take the device's own word for a crossing."""
-        zone = at.home.zone
-        if event.type == "position.update" and zone is None:
+        values, zone = event.values, at.home.zone
+        if isinstance(values, PositionValues) and zone is None:
             return NOTHING
         before, fixed_at = _track(at), happened_at(event)
         if before is not None and fixed_at < before.newest:
             return [Say(reason="the position is older than the newest one")]
         track = Track(newest=fixed_at, heard_at=event.received_at)
-        if event.type == "geofence.exit":
-            return self._left(replace(track, outside=self.fixes, since=fixed_at), at, "the device says so")
+        if isinstance(values, PositionValues) and zone is not None:
+            return self._fix(values, zone, track, before or track, at)
         if event.type == "geofence.enter":
             return self._back(replace(track, inside=self.fixes), at, "the device says so")
-        if zone is None or not isinstance(event.values, PositionValues):
-            return NOTHING
-        return self._fix(event.values, zone, track, before or track, at)
+        return self._left(replace(track, outside=self.fixes, since=fixed_at), at, "the device says so")
 
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """No fix has come that says otherwise."""
         track = _track(at)
-        if track is None or not track.outside:
-            return NOTHING
-        return self._left(track, at, f"the newest position has been outside for {self.confirm_s:.0f} s")
+        reason = f"the newest position has been outside for {self.confirm_s:.0f} s"
+        return NOTHING if track is None else self._left(track, at, reason)
 
     def _fix(
         self, fix: PositionValues, zone: Zone, track: Track, before: Track, at: Situation

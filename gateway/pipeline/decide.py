@@ -28,6 +28,9 @@ REJECTED_ACCEPT_S = 4 * 3600
 NOT_THIS_TICK = timedelta(seconds=1)
 """A tick's own timers are due in a later tick, so that no rule can hold the watch by arming for ever."""
 
+Source = Event | Frame | tuple[Timer, Frame]
+"""What was judged: an event, a frame from inside the house, or a timer and the tick it fired in."""
+
 
 class RuleBook:
     """The rules in force, prepared for dispatch. Raises ValueError when two rules share an id."""
@@ -53,15 +56,8 @@ def judge_event(state: State, book: RuleBook, event: Event) -> None:
     at = view(state, event.device)
     if at is None:
         return
-    cause = Cause(
-        name=event.id,
-        event=event.id,
-        frame=event.frame,
-        occurred_at=event.occurred_at,
-        heard_at=event.received_at,
-    )
     for rule in rules:
-        _consult(state, rule, at, cause, rule.on_event, event)
+        _consult(state, rule, at, event, rule.on_event, event)
 
 
 def judge_timer(state: State, book: RuleBook, timer: Timer, frame: Frame) -> None:
@@ -75,15 +71,7 @@ def judge_timer(state: State, book: RuleBook, timer: Timer, frame: Frame) -> Non
         )
         state.trace(Trace(frame.position, STEP, Verdict.IGNORED, f"timer {timer.name!r}: {gone}"))
         return
-    cause = Cause(
-        name=f"tick {timer.name} {timer.due_at.isoformat()}",
-        event=None,
-        frame=frame.position,
-        occurred_at=timer.due_at,
-        heard_at=timer.set_at,
-        due_at=timer.due_at,
-    )
-    _consult(state, rule, at, cause, rule.on_timer, timer)
+    _consult(state, rule, at, (timer, frame), rule.on_timer, timer)
 
 
 def judge_enrolled(state: State, book: RuleBook, device: str, frame: Frame) -> None:
@@ -91,9 +79,8 @@ def judge_enrolled(state: State, book: RuleBook, device: str, frame: Frame) -> N
     at = view(state, device)
     if at is None:
         return
-    cause = _frame_cause(frame, state.now)
     for rule in book.rules:
-        _consult(state, rule, at, cause, rule.on_enrolled)
+        _consult(state, rule, at, frame, rule.on_enrolled)
 
 
 def judge_rejection(state: State, device: Device, frame: Frame, reason: str, clause: str) -> None:
@@ -109,23 +96,50 @@ def judge_rejection(state: State, device: Device, frame: Frame, reason: str, cla
         accept_within_s=REJECTED_ACCEPT_S,
         values={"clause": clause},
     )
-    episode.put(state, REJECTED_MESSAGE, at, _frame_cause(frame, state.now), rejected)
+    episode.put(state, REJECTED_MESSAGE, at, _cause(frame, state.now), rejected)
 
 
-def _frame_cause(frame: Frame, now: datetime) -> Cause:
-    name = f"frame {frame.position}"
-    return Cause(name=name, event=None, frame=frame.position, occurred_at=now, heard_at=now)
+def _cause(source: Source, now: datetime) -> Cause:
+    if isinstance(source, Event):
+        return Cause(
+            name=source.id,
+            event=source.id,
+            frame=source.frame,
+            occurred_at=source.occurred_at,
+            heard_at=source.received_at,
+        )
+    if isinstance(source, Frame):
+        name = f"frame {source.position}"
+        return Cause(name=name, event=None, frame=source.position, occurred_at=now, heard_at=now)
+    timer, frame = source
+    return Cause(
+        name=f"tick {timer.name} {timer.due_at.isoformat()}",
+        event=None,
+        frame=frame.position,
+        occurred_at=timer.due_at,
+        heard_at=timer.set_at,
+        due_at=timer.due_at,
+    )
 
 
 def _consult(
-    state: State, rule: Rule, at: View, cause: Cause, ask: Callable[..., Sequence[Decision]], *about: object
+    state: State,
+    rule: Rule,
+    at: View,
+    source: Source,
+    ask: Callable[..., Sequence[Decision]],
+    *about: object,
 ) -> None:
     at.rule = rule.id
     try:
-        for decision in tuple(ask(*about, at)):
+        decisions = ask(*about, at)
+        if decisions == ():  # most often: no cause need be made
+            return
+        cause = _cause(source, state.now)
+        for decision in tuple(decisions):
             _apply(state, rule, at, cause, decision)
     except Exception as error:  # noqa: BLE001 - a rule may be a stranger's: its fault becomes an alert, not a stop
-        _fault(state, rule, at, cause, type(error).__name__)
+        _fault(state, rule, at, _cause(source, state.now), type(error).__name__)
 
 
 def _apply(state: State, rule: Rule, at: View, cause: Cause, decision: Decision) -> None:

@@ -11,9 +11,11 @@ import pytest
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Rule, Say, Situation
 from gateway.model.alert import AlertState, AlertType, Severity
 from gateway.model.event import Event
+from gateway.model.frame import Frame, Transport
+from gateway.model.registry import Device
 from gateway.model.status import Timer
 from gateway.model.vocabulary import DeviceKind
-from gateway.pipeline.decide import RuleBook
+from gateway.pipeline.decide import RuleBook, judge_enrolled, judge_event, judge_rejection
 from gateway.pipeline.situation import device_of, view
 from rules.base import BaseRule
 
@@ -104,6 +106,32 @@ def test_two_rules_of_one_id_are_refused() -> None:
 
 def test_an_event_that_no_rule_listens_to_leaves_nothing(house: House) -> None:
     house.says("alarm", "heartbeat")
+    assert (house.open(), house.said) == ([], [])
+
+
+def test_what_is_not_enrolled_is_not_judged(house: House, rule: Told) -> None:
+    press(house, rule, alarm())
+    (event,) = house.heard[-1:]
+    house.enrol(document({"t/lock": DEVICES["t/lock"]}))
+    frame = Frame(Transport.CLOCK, "", b"", NOON)
+    judge_event(house.state, house.walk.rules, event)
+    judge_enrolled(house.state, house.walk.rules, "alarm", frame)
+    gone = Device(id="alarm", tenant="town", adapter="x", native_id="x", kind=DeviceKind.LOCK)
+    judge_rejection(house.state, gone, frame, "not JSON", "VDI-1")
+    assert house.one("sos").count == 1
+    assert len(house.open()) == 1
+
+
+def test_a_rule_that_overrides_nothing_decides_nothing() -> None:
+    class Idle(BaseRule):
+        id: ClassVar[str] = "idle"
+        catalogue: ClassVar[str] = "T0"
+        listens: ClassVar[frozenset[str]] = frozenset({"heartbeat"})
+
+    house = House(document(DEVICES), NOON, (Idle(),))
+    house.says("alarm", "heartbeat")
+    house.state.arm(Timer(owner="idle", subject="alarm", name="x", due_at=NOON, set_at=NOON))
+    house.after(1)
     assert (house.open(), house.said) == ([], [])
 
 
@@ -321,6 +349,10 @@ def halfway(_: Situation) -> Sequence[Decision]:
         (halfway, "KeyError"),
         (lambda _: None, "TypeError"),
         (lambda _: ["raise"], "AttributeError"),
+        (
+            lambda at: [Timer(owner="x", subject="x", name="x", due_at=at.now, set_at=at.now)],
+            "AssertionError",
+        ),
         (lambda _: 1 / 0, "ZeroDivisionError"),
         (lambda at: at.status().nothing, "AttributeError"),
     ],

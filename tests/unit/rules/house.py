@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.contract import Rule, Snapshot
 from gateway.model.alert import Alert, AlertEntry
+from gateway.model.event import Event
 from gateway.model.frame import Frame, Transport
 from gateway.model.reading import Reading
 from gateway.model.registry import RegistryDocument
@@ -79,6 +80,7 @@ class House:
         self.kept = Snapshot(0, registry, {}, {}, {}, {}, {}, {})
         self.entries: list[AlertEntry] = []
         self.said: list[str] = []
+        self.heard: list[Event] = []
         self.enrol(registry)
 
     # --- inputs ---
@@ -170,6 +172,7 @@ class House:
     def _commit(self) -> None:
         changes = self.state.take_changes()
         self.entries += changes.entries
+        self.heard += changes.events
         self.said += [trace.reason for trace in changes.traces if trace.step == "decide"]
         kept = self.kept
         if changes.registry is not None:

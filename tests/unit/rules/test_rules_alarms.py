@@ -77,6 +77,14 @@ def test_a_press_after_a_cancelled_one_that_somebody_took_is_offered_to_all_agai
     assert alert.deadline == house.now + timedelta(seconds=60)
 
 
+def test_a_second_cancel_changes_nothing_more(house: House) -> None:
+    house.says("gps", "alarm.manual")
+    house.says("gps", "alarm.cancelled")
+    house.says("gps", "alarm.cancelled")
+    assert house.actions(house.one("sos")) == ["raised", "changed"]
+    assert "cancelled on the device once more" in house.said
+
+
 def test_an_old_cancel_does_not_lower_a_newer_press(house: House) -> None:
     house.says("gps", "alarm.manual")
     house.says("gps", "alarm.cancelled", ago_s=30)

@@ -108,6 +108,17 @@ def test_without_a_check_out_it_is_low_after_an_hour(house: House) -> None:
     assert house.one("unlocked_after_visit").severity is Severity.LOW
 
 
+def test_a_check_out_after_that_hour_still_makes_it_medium(house: House) -> None:
+    house.says("t/lock", "lock.unlocked", **STAFF)
+    house.after(4000)
+    house.says("t/lock", "visit.ended")
+    house.after(599)
+    alert = house.one("unlocked_after_visit")
+    assert (alert.severity, alert.count) == (Severity.LOW, 1)
+    house.after(1)
+    assert house.one("unlocked_after_visit").severity is Severity.MEDIUM
+
+
 def test_a_resident_who_leaves_the_door_unlocked_is_no_visit(house: House) -> None:
     house.says("t/lock", "lock.unlocked", means="inside_knob")
     house.says("alarm", "visit.ended")

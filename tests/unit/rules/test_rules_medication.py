@@ -147,6 +147,18 @@ def test_a_plan_that_moves_moves_its_timer_and_one_that_ends_is_not_judged() -> 
     assert house.open() == []
 
 
+def test_a_plan_that_moves_to_a_time_already_past_begins_tomorrow() -> None:
+    house = make(SIX + timedelta(hours=1))
+    house.enrol(
+        document({"box": {"kind": "medication_dispenser", "doses": [{**MORNING, "at": "05:00"}], **QUIET}})
+    )
+    house.until(SIX + timedelta(hours=23))
+    assert house.open() == []
+    assert "the planned time 'morning' has moved, and has a timer of its own" in house.said
+    house.until(SIX + timedelta(days=1))
+    assert house.one("dose_missed").subject == "box/morning/2026-01-15"
+
+
 def test_a_window_over_midnight_belongs_to_the_day_it_began() -> None:
     house = make(doses=({"ref": "night", "at": "23:30", "minutes": 60},))
     house.until(datetime(2026, 1, 14, 23, 30, tzinfo=UTC))
@@ -256,6 +268,23 @@ def test_a_jam_cleared_later_leaves_the_alert_open_for_a_person() -> None:
     house.after(60)
     alert = house.one("dispenser_jam")
     assert (alert.active, alert.count) == (True, 2)
+
+
+def test_a_jam_older_than_its_clearing_raises_nothing() -> None:
+    house = make(NOON, doses=())
+    house.says("box", "medication.jam_cleared")
+    house.says("box", "medication.jam", ago_s=30)
+    house.after(600)
+    assert house.open() == []
+
+
+def test_a_jam_closed_before_the_dose_comes_near_is_not_raised_again() -> None:
+    house = make(SIX - timedelta(hours=4))
+    house.says("box", "medication.jam")
+    house.after(60)
+    house.closes(house.one("dispenser_jam"))
+    house.until(SIX + timedelta(hours=2))
+    assert house.open() == []
 
 
 def test_an_old_clearing_does_not_stop_a_newer_jam() -> None:

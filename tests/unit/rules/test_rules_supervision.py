@@ -184,6 +184,13 @@ def test_a_second_look_that_does_not_come_makes_it_medium(house: House) -> None:
     assert house.one("not_visible").severity is Severity.MEDIUM
 
 
+def test_closed_before_the_second_look_it_is_not_raised_for_its_absence(house: House) -> None:
+    look(house, "not_visible")
+    house.closes(house.one("not_visible"))
+    house.after(7200)
+    assert house.open() == []
+
+
 def test_an_older_look_heard_later_changes_nothing(house: House) -> None:
     look(house, "not_visible")
     look(house, "seen", ago_s=120)
@@ -271,6 +278,17 @@ def test_the_start_of_the_slot_is_remembered_over_a_restart() -> None:
     house.until(STARTS - timedelta(minutes=30))
     house.restart()
     house.until(STARTS)
+    assert house.one("camera_offline").severity is Severity.MEDIUM
+
+
+def test_a_slot_that_moves_is_judged_at_its_new_start() -> None:
+    house = make()
+    house.says("cam", "device.offline")
+    house.until(STARTS - timedelta(minutes=20))
+    house.enrol(document({"cam": {"kind": "camera", "looks": [{**LOOK, "at": "23:45"}], **QUIET}}))
+    house.until(STARTS + timedelta(minutes=44))
+    assert house.one("camera_offline").severity is Severity.LOW
+    house.until(STARTS + timedelta(minutes=45))
     assert house.one("camera_offline").severity is Severity.MEDIUM
 
 

@@ -213,6 +213,14 @@ def test_offline_of_what_is_not_supervised_raises_nothing() -> None:
     assert house.open() == []
 
 
+def test_offline_of_what_is_no_longer_supervised_raises_nothing() -> None:
+    house = make(heartbeat_s=3600)
+    house.says("dev", "device.offline")
+    house.enrol(document({"dev": {"kind": "lock", "since": NOON, "supervised": False}}))
+    house.after(7200)
+    assert house.open() == []
+
+
 def test_offline_and_then_silent_is_one_alert_but_an_sos_gets_its_own() -> None:
     house = make("lock")
     house.says("dev", "device.offline")
