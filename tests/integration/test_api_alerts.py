@@ -1,0 +1,161 @@
+"""The JSON API over a whole running gateway: what is open, what happened, and people's answers."""
+
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.browser.house import House, running
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with running(tmp_path_factory.mktemp("house")) as found:
+        yield found
+
+
+@pytest.fixture
+def page(house: House) -> Iterator[httpx.Client]:
+    """Return a client that speaks like our own page; every alert of an earlier test is closed first."""
+    with house.browser_like() as client:
+        for alert in house.alerts():
+            client.post(f"/api/v1/alerts/{alert.id}/close", json={"outcome": "test"})
+        yield client
+
+
+def press(house: House, device: str = "t/sos-1", presses: int = 1) -> str:
+    house.send(device, "alarm.manual", presses=presses)
+    (found,) = [alert for alert in house.alerts() if alert.device == device]
+    return found.id
+
+
+def test_open_alerts_are_listed_high_first(house: House, page: httpx.Client) -> None:
+    house.raw("vaka/1/t/lock-1/event", b"not json")
+    press(house)
+    listed = page.get("/api/v1/alerts").json()
+    assert [alert["severity"] for alert in listed["alerts"]] == ["high", "low"]
+    assert listed["cursor"] >= max(alert["frame"] for alert in listed["alerts"])
+
+
+def test_an_alert_is_taken_visited_and_closed_and_its_history_tells_it(
+    house: House, page: httpx.Client
+) -> None:
+    alert = press(house, presses=8)
+    path = f"/api/v1/alerts/{alert}"
+    assert page.post(f"{path}/accept").json()["state"] == "accepted"
+    assert page.post(f"{path}/on-site", json={"note": "through the garden"}).json()["state"] == "on_site"
+    closed = page.post(f"{path}/close", json={"outcome": "real"}).json()
+    assert (closed["state"], closed["outcome"], closed["deadline"]) == ("closed", "real", None)
+    told = page.get(path).json()
+    assert [line["action"] for line in told["history"]] == [
+        "raised",
+        "offered",
+        "accepted",
+        "on_site",
+        "closed",
+    ]
+    assert told["history"][3]["detail"] == "through the garden"
+    assert {line["actor"] for line in told["history"][2:]} == {"local"}
+    assert {delivery["channel"] for delivery in told["deliveries"]} == {"page", "console"}
+    assert [event["type"] for event in told["events"]] == ["alarm.manual"]
+    assert told["events"][0]["values"]["presses"] == 8
+    assert page.get("/api/v1/alerts").json()["alerts"] == []
+    assert page.get("/api/v1/alerts?state=closed").json()["alerts"][0]["id"] == alert
+
+
+def test_an_alert_that_is_given_back_is_offered_again(house: House, page: httpx.Client) -> None:
+    alert = press(house)
+    page.post(f"/api/v1/alerts/{alert}/accept")
+    free = page.post(f"/api/v1/alerts/{alert}/release").json()
+    assert (free["state"], free["assignee"]) == ("offered", None)
+    assert free["deadline"]
+
+
+def test_an_answer_that_does_not_fit_is_refused_with_the_reason(house: House, page: httpx.Client) -> None:
+    alert = press(house)
+    refused = page.post(f"/api/v1/alerts/{alert}/release")
+    assert refused.status_code == 409
+    assert refused.json() == {"code": "refused", "detail": "nobody has taken it"}
+    page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "false"})
+    again = page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "real"})
+    assert again.status_code == 409
+    assert page.get(f"/api/v1/alerts/{alert}").json()["alert"]["outcome"] == "false"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/alerts/none", "/api/v1/trace/999999999", "/api/v1/nowhere"])
+def test_what_does_not_exist_is_not_found(page: httpx.Client, path: str) -> None:
+    answer = page.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("close", {}),
+        ("close", {"outcome": "maybe"}),
+        ("close", {"outcome": "real", "note": "x" * 501}),
+        ("accept", {"actor": "somebody else"}),
+    ],
+)
+def test_a_body_of_the_wrong_shape_changes_nothing(
+    house: House, page: httpx.Client, action: str, body: dict[str, str]
+) -> None:
+    alert = press(house)
+    answer = page.post(f"/api/v1/alerts/{alert}/{action}", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid"
+    assert page.get(f"/api/v1/alerts/{alert}").json()["alert"]["state"] == "offered"
+
+
+def test_answers_survive_a_restart_of_the_gateway(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("restart")
+    with running(folder) as house, house.browser_like() as page:
+        alert = press(house)
+        page.post(f"/api/v1/alerts/{alert}/accept")
+    with running(folder) as house, house.client() as page:
+        (found,) = page.get("/api/v1/alerts").json()["alerts"]
+    assert (found["id"], found["state"], found["assignee"]) == (alert, "accepted", "local")
+
+
+def test_opening_and_answering_are_audited_without_the_person(
+    house: House, page: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    alert = press(house)
+    with caplog.at_level(logging.INFO, logger="gateway.api.audit"):
+        page.get(f"/api/v1/alerts/{alert}")
+        page.post(f"/api/v1/alerts/{alert}/accept", json={"note": "a word that must not be logged"})
+    assert caplog.messages == [
+        f"opened actor=local alert={alert}",
+        f"answer actor=local alert={alert} action=accept result=done",
+    ]
+
+
+def test_the_description_names_every_operation_with_its_errors(page: httpx.Client) -> None:
+    described = page.get("/api/v1/openapi.json").json()
+    paths = described["paths"]
+    for path in (
+        "/api/v1/alerts",
+        "/api/v1/alerts/{alert_id}",
+        *(f"/api/v1/alerts/{{alert_id}}/{action}" for action in ("accept", "on-site", "release", "close")),
+        "/api/v1/devices",
+        "/api/v1/devices/discovered",
+        "/api/v1/events",
+        "/api/v1/trace",
+        "/api/v1/trace/{position}",
+        "/api/v1/quarantine",
+        "/api/v1/health",
+        "/api/v1/live",
+        "/api/v1/session",
+    ):
+        assert path in paths
+        for operation in paths[path].values():
+            assert operation["summary"]
+            assert operation["tags"]
+    assert {"200", "401", "403", "404", "409", "503"} <= set(
+        paths["/api/v1/alerts/{alert_id}/accept"]["post"]["responses"]
+    )
+    assert not [path for path in paths if not path.startswith(("/api/v1/", "/in/"))]
