@@ -1,11 +1,11 @@
 """Plugins: adapters and rules as installed packages declare them, ours like a stranger's."""
 
-import re
 from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 
 from gateway.contract import Adapter, ConfigurationError, Rule
 from gateway.model.frame import Frame
+from gateway.pipeline.decode import WEBHOOK_PREFIX
 
 
 def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
@@ -23,9 +23,19 @@ def load_rules() -> list[Rule]:
 
 
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
-    """Return the test by which a frame overtakes others: bytes that the adapters' manifests name."""
-    markers = {marker for adapter in adapters for marker in adapter.manifest.urgent}
-    if not markers:
-        return lambda _frame: False
-    search = re.compile(b"|".join(re.escape(marker) for marker in sorted(markers))).search
-    return lambda frame: search(frame.payload) is not None
+    """Return the test by which a frame overtakes others: bytes that the manifest of its topic's adapter names."""
+    markers: dict[str, tuple[bytes, ...]] = {}
+    for adapter in adapters:
+        for topic in adapter.manifest.topics:
+            root = topic.partition("/")[0]
+            markers[root] = tuple(dict.fromkeys((*markers.get(root, ()), *adapter.manifest.urgent)))
+
+    def urgent(frame: Frame) -> bool:
+        payload = frame.payload
+        channel = frame.channel.removeprefix(WEBHOOK_PREFIX)
+        for marker in markers.get(channel.partition("/")[0], ()):  # noqa: SIM110 - hot path: any() costs thrice that
+            if marker in payload:
+                return True
+        return False
+
+    return urgent

@@ -10,31 +10,11 @@ from gateway.stores.sqlite import from_us, to_us
 
 PLACES_A_FRAME = 4096
 """More events than one frame of 64 KiB can hold."""
-EVENT_COLUMNS = (
-    "place",
-    "id",
-    "type",
-    "device",
-    "kind",
-    "home",
-    "person",
-    "occurred_us",
-    "received_us",
-    "processed_us",
-    "clock",
-    "frame",
-    "sequence",
-    "body",
-)
 
 
 def first_place(frame: int) -> int:
     """Return the place of a frame's first event."""
     return frame * PLACES_A_FRAME
-
-
-INSERT = f"INSERT OR IGNORE INTO events VALUES ({','.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608 - marks only
-"""A doubled id is impossible past the pipeline; the unique index is the last guard."""
 
 
 def row_of_event(event: Event, place: int) -> tuple[object, ...]:

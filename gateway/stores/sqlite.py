@@ -3,9 +3,11 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from gateway.contract import StoreUnavailableError
@@ -15,6 +17,8 @@ log = logging.getLogger(__name__)
 CHECKPOINT_EVERY_S = 1.0
 AUTOCHECKPOINT_PAGES = 16_000
 """The writer's own checkpoint, only reached when the one beside the traffic cannot keep up (64 MB of log)."""
+ROWS_A_STEP = (128, 16, 4, 1)
+"""Sizes of the statements that take many rows; few sizes, so that each is prepared once."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -42,6 +46,26 @@ def open_durable(path: Path, schema: str) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailableError(f"{path}: cannot be opened: {error}") from error
     return connection
+
+
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert rows of equal width, many to a statement.
+
+    Every statement step lets go of the interpreter lock and must win it back, so a step a row would
+    wait for the busy event loop once a row: a hundred rows a step cost a hundredth of that.
+    """
+    start = 0
+    for size in ROWS_A_STEP:
+        while len(rows) - start >= size:
+            part = rows[start : start + size]
+            connection.execute(_statement(into, len(part[0]), size), tuple(chain.from_iterable(part)))
+            start += size
+
+
+@lru_cache(256)
+def _statement(into: str, width: int, size: int) -> str:
+    marks = f"({','.join('?' * width)})"
+    return f"{into} VALUES {','.join([marks] * size)}"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.contract import StoreUnavailableError
 from gateway.model.frame import Frame, Transport
-from gateway.stores.sqlite import Checkpointer, from_us, open_durable, to_us, transaction
+from gateway.stores.sqlite import Checkpointer, from_us, insert, open_durable, to_us, transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS frames (
@@ -41,7 +41,7 @@ class SqliteJournal:
         first = self._last + 1
         rows = [_row(position, frame) for position, frame in enumerate(frames, first)]
         with transaction(self._connection):
-            self._connection.executemany("INSERT INTO frames VALUES (?,?,?,?,?,?,?,?,?)", rows)
+            insert(self._connection, "INSERT INTO frames", rows)
         self._last += len(rows)
         return first
 

@@ -16,10 +16,9 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.registry import RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
-from gateway.stores.events import INSERT as INSERT_EVENT
 from gateway.stores.events import event_of_row, first_place, row_of_event
 from gateway.stores.schema import SCHEMA
-from gateway.stores.sqlite import Checkpointer, from_us, open_durable, to_us, transaction
+from gateway.stores.sqlite import Checkpointer, from_us, insert, open_durable, to_us, transaction
 
 KEEP_TRACES = 200_000
 KEEP_QUARANTINED = 200_000
@@ -81,53 +80,35 @@ class SqliteStore:
                 self._prune()
 
     def _write_facts(self, changes: Changes) -> None:
-        many = self._many
-        many(INSERT_EVENT, map(row_of_event, changes.events, _places(changes)))
-        many(
-            "INSERT INTO traces (frame, step, verdict, reason, clause, device) VALUES (?,?,?,?,?,?)",
+        put = self._put
+        put("INSERT OR IGNORE INTO events", map(row_of_event, changes.events, _places(changes)))
+        put(
+            "INSERT INTO traces (frame, step, verdict, reason, clause, device)",
             ((t.frame, t.step, t.verdict.value, t.reason, t.clause, t.device) for t in changes.traces),
         )
-        many(
-            "INSERT OR IGNORE INTO quarantine VALUES (?,?,?,?,?,?,?,?,?,?)",
-            (_quarantine_row(*entry) for entry in changes.quarantine),
-        )
-        many(
-            "INSERT OR IGNORE INTO entries VALUES (?,?,?,?)",
+        put("INSERT OR IGNORE INTO quarantine", (_quarantine_row(*entry) for entry in changes.quarantine))
+        put(
+            "INSERT OR IGNORE INTO entries",
             ((e.alert, e.version, e.frame, encode(e)) for e in changes.entries),
         )
 
     def _write_state(self, changes: Changes) -> None:
-        many = self._many
-        many(
-            "INSERT OR REPLACE INTO statuses VALUES (?,?)",
-            ((key, encode(status)) for key, status in changes.statuses.items()),
-        )
+        put = self._put
+        put("INSERT OR REPLACE INTO statuses", ((k, encode(v)) for k, v in changes.statuses.items()))
         self._replace("discovered", changes.discovered)
         self._replace("memories", changes.memories)
         self._replace("timers", changes.timers)
-        many(
-            "INSERT OR REPLACE INTO alerts VALUES (?,?,?,?)",
-            (
-                (a.id, a.state is not AlertState.CLOSED, to_us(a.raised_at), encode(a))
-                for a in changes.alerts.values()
-            ),
-        )
-        many(
-            "INSERT OR REPLACE INTO deliveries VALUES (?,?,?,?)",
-            (
-                (d.id, d.alert, d.state is DeliveryState.QUEUED, encode(d))
-                for d in changes.deliveries.values()
-            ),
-        )
+        put("INSERT OR REPLACE INTO alerts", map(_alert_row, changes.alerts.values()))
+        put("INSERT OR REPLACE INTO deliveries", map(_delivery_row, changes.deliveries.values()))
 
     def _replace(self, table: str, rows: Mapping[str, object]) -> None:
         gone = [(key,) for key, value in rows.items() if value is None]
-        kept = [(key, encode(value)) for key, value in rows.items() if value is not None]
-        self._many(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - our own table names
-        self._many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", kept)  # noqa: S608 - our own table names
+        kept = ((key, encode(value)) for key, value in rows.items() if value is not None)
+        self._connection.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - our own table names
+        self._put(f"INSERT OR REPLACE INTO {table}", kept)
 
-    def _many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        self._connection.executemany(statement, rows)
+    def _put(self, into: str, rows: Iterable[Sequence[object]]) -> None:
+        insert(self._connection, into, list(rows))
 
     def _set(self, key: str, value: bytes) -> None:
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, value))
@@ -230,6 +211,14 @@ def _places(changes: Changes) -> Iterable[int]:
     for event in changes.events:
         frame, index = (frame, index + 1) if event.frame == frame else (event.frame, 0)
         yield first_place(frame) + index
+
+
+def _alert_row(alert: Alert) -> tuple[object, ...]:
+    return alert.id, alert.state is not AlertState.CLOSED, to_us(alert.raised_at), encode(alert)
+
+
+def _delivery_row(delivery: Delivery) -> tuple[object, ...]:
+    return delivery.id, delivery.alert, delivery.state is DeliveryState.QUEUED, encode(delivery)
 
 
 def _quarantine_row(frame: Frame, device: str, reason: str, clause: str) -> tuple[object, ...]:
