@@ -20,8 +20,8 @@ from gateway.config import Settings
 from gateway.model.registry import RegistryDocument
 
 
-def resolves(name: str) -> bool:
-    """Whether a dotted name is a module, or something that a module holds."""
+def found_at(name: str) -> object:
+    """The module of a dotted name, or what a module holds under it; None if there is no such thing."""
     parts = name.split(".")
     for end in range(len(parts), 0, -1):
         try:
@@ -30,8 +30,8 @@ def resolves(name: str) -> bool:
             continue
         for part in parts[end:]:
             found = getattr(found, part, None)
-        return found is not None
-    return False
+        return found
+    return None
 
 
 WALK = [
@@ -41,7 +41,7 @@ WALK = [
 
 @pytest.mark.parametrize("name", WALK)
 def test_the_walk_names_what_can_be_imported(name: str) -> None:
-    assert resolves(name)
+    assert found_at(name) is not None
 
 
 def test_the_walk_has_all_its_steps() -> None:
@@ -104,6 +104,14 @@ def test_the_index_of_decisions_names_every_decision() -> None:
     decisions = {path.name for path in (ROOT / "docs" / "adr").glob("0*.md")}
 
     assert set(re.findall(r"\((0\d+[\w-]+\.md)\)", text_of("docs/adr/README.md"))) == decisions
+
+
+def test_the_limits_have_the_documented_values() -> None:
+    table = rows(section("docs/configuration.md", "Limits that are no keys"))
+
+    assert {row[0]: row[1] for row in table} == {
+        row[0]: f"{found_at(row[0].strip('`')):.0f}" for row in table
+    }
 
 
 def fenced(document: str) -> str:
