@@ -11,7 +11,6 @@ from gateway.transports.mqtt_checks import (
     MQTT_5,
     MQTT_311,
     NAMES,
-    PUBLISH,
     WalkError,
     WrongProtocolError,
     walk,
@@ -42,6 +41,7 @@ Packet = mqtt5.Packet
 _UNLIMITED = 1 << 62
 _TITLES = {MQTT_5: "MQTT 5.0", MQTT_311: "MQTT 3.1.1"}
 _PLAIN_PUBLISH = frozenset((0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x3A, 0x3B, 0x3C, 0x3D))
+_QOS = (mqtt5.QoS.AT_MOST_ONCE, mqtt5.QoS.AT_LEAST_ONCE, mqtt5.QoS.EXACTLY_ONCE)
 _KNOWN_TOPICS = 64
 _UNKNOWN_PEER_EVIDENCE_BYTES = 14  # as far as keep alive: what follows may be credentials
 _LARGEST_BODY_BYTES = 268_435_455
@@ -58,7 +58,7 @@ class PacketReader:
         self._max = max_packet_bytes
         self._rest = bytearray()
         self._needed = 0
-        self._topics: set[bytes] = set()
+        self._topics: dict[bytes, str] = {}
         self._fault: PacketError | None = None
 
     @property
@@ -101,25 +101,27 @@ class PacketReader:
     def _read(self, data: bytes, packets: list[Packet], limit: int) -> int:
         at = 0
         size = len(data)
+        largest = self._max
         self._needed = 0
-        view = memoryview(data)
         while size - at >= 2 and len(packets) < limit:
             length = data[at + 1]
             body = at + 2
             if length >= 0x80:
-                body, length = self._long_length(data, at)
-                if not body:
-                    break
+                if size > body and data[body] < 0x80:  # two bytes: the usual case by hand, for speed
+                    length += (data[body] << 7) - 0x80
+                    body += 1
+                else:
+                    body, length = self._long_length(data, at)
+                    if not body:
+                        break
             end = body + length
-            if end - at > self._max:
+            if end - at > largest:
                 raise self._too_large(data[at:], end - at)
             if end > size:
                 self._needed = end - at
                 break
-            if data[at] >> 4 == PUBLISH and self.level is not None:
-                packets.append(self._publish(data, view, at, body, end))
-            else:
-                packets.append(self._other(data, at, body, end))
+            packet = self._plain(data, at, body, end) if data[at] in _PLAIN_PUBLISH else None
+            packets.append(packet or self._other(data, at, body, end))
             at = end
         return at
 
@@ -138,26 +140,33 @@ class PacketReader:
             )
         return 0, 0
 
-    def _publish(self, data: bytes, view: memoryview, at: int, body: int, end: int) -> Packet:
-        """Read a PUBLISH; one with a known topic and no properties needs no walk."""
+    def _plain(self, data: bytes, at: int, body: int, end: int) -> Packet | None:
+        """Return a PUBLISH to a known topic and without properties, which needs no walk; else None."""
+        if end - body < 4:
+            return None
+        mark = body + 2 + (data[body] << 8 | data[body + 1])
+        topic = self._topics.get(data[body:mark])
+        if topic is None:
+            return None
         first = data[at]
-        mark = body + 2 + (data[body] << 8 | data[body + 1]) if end - body > 2 else end
-        topic = data[body:mark]
+        packet_id = None
         if first & 6:
+            packet_id = data[mark] << 8 | data[mark + 1] if mark + 1 < end else 0
             mark += 2
-            walked = mark < end and topic in self._topics and data[mark - 2 : mark] != b"\0\0"
-        else:
-            walked = mark < end and topic in self._topics
-        if walked and first in _PLAIN_PUBLISH:
-            if self.level == MQTT_311:
-                return self._decoded(_with_no_properties(data, at, body, mark, end), data, at)
-            if data[mark] == 0:
-                return self._decoded(view[at:end], data, at)
-        packet = self._other(data, at, body, end)
-        if len(self._topics) >= _KNOWN_TOPICS:
-            self._topics.clear()
-        self._topics.add(topic)
-        return packet
+            if packet_id == 0:
+                return None
+        if self.level == MQTT_5:
+            if mark >= end or data[mark] != 0:
+                return None
+            mark += 1
+        return mqtt5.PublishPacket(
+            topic,
+            data[mark:end],
+            qos=_QOS[first >> 1 & 3],
+            retain=first & 1 == 1,
+            packet_id=packet_id,
+            duplicate=first & 8 == 8,
+        )
 
     def _other(self, data: bytes, at: int, body: int, end: int) -> Packet:
         first = data[at]
@@ -175,7 +184,15 @@ class PacketReader:
             raw = data[at:end]
         packet = self._decoded(memoryview(raw), data, at)
         self.level = level
+        if isinstance(packet, mqtt5.PublishPacket) and packet.topic:
+            self._remember(content, packet.topic)
         return packet
+
+    def _remember(self, content: bytes, topic: str) -> None:
+        """The topic has been walked over: its bytes need not be again."""
+        if len(self._topics) >= _KNOWN_TOPICS:
+            self._topics.clear()
+        self._topics[content[: 2 + (content[0] << 8 | content[1])]] = topic
 
     def _level_of(self, raw: bytes, content: bytes) -> int:
         """Return the peer's level, from its CONNECT if need be."""
@@ -217,17 +234,6 @@ class PacketReader:
     def _evidence(self, raw: bytes) -> bytes:
         secret = self.level is None or raw[:1] == b"\x10"
         return raw[: _UNKNOWN_PEER_EVIDENCE_BYTES if secret else EVIDENCE_BYTES]
-
-
-def _with_no_properties(data: bytes, at: int, body: int, mark: int, end: int) -> memoryview:
-    """Return a PUBLISH with an empty property length put in at `mark`."""
-    length = end - body + 1
-    header = [data[at]]
-    while length >= 0x80:
-        header.append(length & 0x7F | 0x80)
-        length >>= 7
-    header.append(length)
-    return memoryview(b"%b%b\0%b" % (bytes(header), data[body:mark], data[mark:end]))
 
 
 def encode(packet: Packet, level: int) -> bytes:

@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
             room = min(dialogue.room, _BATCH)
             if self._held or self._blocked or room <= 0:
                 self._stash(data)
-                if room <= 0 and not self._held:
+                if room <= 0 and self._reader.pending:
                     self._block(_UNACKNOWLEDGED)
                 return
             fault: PacketError | None = None

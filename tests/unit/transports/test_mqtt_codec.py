@@ -302,3 +302,57 @@ def test_the_older_level_is_told_only_what_it_knows() -> None:
 
 def test_an_empty_auth_packet_is_success() -> None:
     assert PacketReader(5, LIMIT).feed(b"\xf0\x00") == [mqtt5.AuthPacket()]
+
+
+@st.composite
+def repeated(draw: st.DrawFn) -> tuple[int, list[Packet]]:
+    """Publishes to two topics, so that most are to one the reader knows already."""
+    level = draw(st.sampled_from([4, 5]))
+    one = st.builds(
+        lambda topic, payload, number, retain, duplicate: mqtt5.PublishPacket(
+            topic,
+            payload,
+            qos=QOS[1] if number else QOS[0],
+            packet_id=number or None,
+            retain=retain,
+            duplicate=duplicate and number > 0,
+        ),
+        st.sampled_from(["vaka/1/a", "vaka/1/å"]),
+        st.sampled_from([b"", b"\0", b"x" * 127, b"x" * 20_000]) | blobs,
+        st.integers(0, 65535),
+        st.booleans(),
+        st.booleans(),
+    )
+    return level, draw(st.lists(one, min_size=2, max_size=12))
+
+
+@given(repeated(), st.data())
+def test_publishes_to_known_topics_are_read_the_same(
+    stream: tuple[int, list[Packet]], data: st.DataObject
+) -> None:
+    level, written = stream
+    raw = b"".join(encode(packet, level) for packet in written)
+    cut = data.draw(st.integers(0, len(raw)))
+    reader = PacketReader(level, LIMIT)
+    assert reader.feed(raw[:cut]) + reader.feed(raw[cut:]) == written
+
+
+@pytest.mark.parametrize("level", [4, 5])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "3205000161" + "0000",
+        "3803000161",
+        "3605000161" + "0001",
+        "3204000161" + "00",
+        "3002000161",
+        "3001" + "00",
+    ],
+)
+def test_a_known_topic_hides_no_fault(level: int, raw: str) -> None:
+    reader = PacketReader(level, LIMIT)
+    for number in (None, 1):
+        qos_of = QOS[0] if number is None else QOS[1]
+        reader.feed(encode(mqtt5.PublishPacket("a", b"", qos=qos_of, packet_id=number), level))
+    with pytest.raises(MalformedPacketError):
+        reader.feed(bytes.fromhex(raw))
