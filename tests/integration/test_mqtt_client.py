@@ -314,7 +314,8 @@ def test_two_gateways_with_one_name_are_told_so_and_do_not_fight_many_times_a_se
         ):
             await until(lambda: "look for a second client with the id 'gw'" in caplog.text)
             await asyncio.sleep(4)
-            assert one.standing.connections + two.standing.connections <= 10
+            taken = one.standing.connections + two.standing.connections
+            assert taken <= 30, "a storm takes hundreds"
 
     with mosquitto(tmp_path) as broker:
         play(lambda: story(broker))
