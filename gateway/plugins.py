@@ -23,7 +23,7 @@ def load_rules() -> list[Rule]:
 
 
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
-    """Return the test by which a frame overtakes others: bytes that the manifest of its topic's adapter names."""
+    """Return the test by which a frame overtakes others: bytes that its topic's adapter names."""
     markers: dict[str, tuple[bytes, ...]] = {}
     for adapter in adapters:
         for topic in adapter.manifest.topics:

@@ -18,11 +18,11 @@ START_WITHIN_S = 30.0
 class GatewayProcess:
     """Started with a configuration in its own folder; the log is `gateway.log` there."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, data: Path | None = None, **settings: Any) -> None:
         self.folder = folder
         self.page_port = free_port()
         self.listener_port = free_port()
-        self.data = folder / "state"
+        self.data = data or folder / "state"
         listener = {"port": self.listener_port} | settings.pop("listener", {})
         self.settings = {
             "data_dir": str(self.data),

@@ -1,7 +1,7 @@
 import os
 import random
+import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.accounts import check_accounts
 from tests.integration.gateway_process import GatewayProcess
+from tests.integration.loads import load, make_town, settle
 from tests.integration.mosquitto import mosquitto, wait_for
 
 EVENTS = int(os.environ.get("KILL_EVENTS", "50000"))
@@ -19,45 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def town(tmp_path: Path) -> Path:
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "simulators",
-            "municipality",
-            "--homes",
-            "20",
-            "--seed",
-            "7",
-            "--out",
-            tmp_path,
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return tmp_path
-
-
-def load(town: Path, url: str, *more: str) -> subprocess.Popen[bytes]:
-    with (town / "load.log").open("wb") as log:
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "simulators", "load", "--broker", url, "--dir", str(town)),
-                *(
-                    "--connections",
-                    "20",
-                    "--messages",
-                    str(EVENTS),
-                    "--alarm-every",
-                    "1000",
-                    "--window",
-                    "64",
-                ),
-                *("--acked", str(town / "acked"), "--patience-s", "120", *more),
-            ],
-            stdout=log,
-            stderr=log,
-        )
+    return make_town(tmp_path)
 
 
 def kill_at_random(gateway: GatewayProcess, sender: subprocess.Popen[bytes], kills: int) -> int:
@@ -70,10 +33,6 @@ def kill_at_random(gateway: GatewayProcess, sender: subprocess.Popen[bytes], kil
         gateway.kill()
         gateway.start()
     return sender.wait(300)
-
-
-def settle(gateway: GatewayProcess) -> None:
-    wait_for(lambda: (health := gateway.health()) and health["engine"]["lag"] == 0, within_s=60)
 
 
 @pytest.fixture
@@ -90,7 +49,7 @@ def gateway(town: Path) -> Iterator[GatewayProcess]:
 def test_kills_through_the_listener_lose_nothing_and_double_nothing(
     town: Path, gateway: GatewayProcess, sends: tuple[str, ...]
 ) -> None:
-    sender = load(town, f"mqtt://127.0.0.1:{gateway.listener_port}", *sends)
+    sender = load(town, f"mqtt://127.0.0.1:{gateway.listener_port}", EVENTS, *sends)
     assert kill_at_random(gateway, sender, KILLS) == 0, (town / "load.log").read_text()
     settle(gateway)
     gateway.stop()
@@ -116,7 +75,7 @@ def test_kills_through_a_broker_lose_nothing_and_double_nothing(town: Path) -> N
         gateway.start()
         try:
             wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"], within_s=20)
-            sender = load(town, broker.url)
+            sender = load(town, broker.url, EVENTS)
             assert kill_at_random(gateway, sender, KILLS) == 0, (town / "load.log").read_text()
             broker.stop()
             broker.start()
@@ -128,8 +87,6 @@ def test_kills_through_a_broker_lose_nothing_and_double_nothing(town: Path) -> N
 
 
 def _events(gateway: GatewayProcess) -> int:
-    import sqlite3
-
     log = sqlite3.connect(gateway.data / "state.db")
     try:
         (count,) = log.execute("SELECT count(*) FROM events").fetchone()
