@@ -1,0 +1,5 @@
+# Power on.
+import hal
+import lock
+
+lock.Lock(hal.config()).run()
