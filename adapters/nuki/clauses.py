@@ -5,7 +5,7 @@ CLAUSES: dict[str, str] = {
     "NUKI-EVENT": "lockActionEvent is action, trigger, auth-id, code-id and one number more, with commas.",
     "NUKI-3.3": "state is a documented lock state.",
     "NUKI-3.4": "The first field of lockActionEvent is a documented lock action.",
-    "NUKI-3.5": "doorsensorState is a documented door sensor state.",
+    "NUKI-DOOR": "doorsensorState is a documented door sensor state.",
     "NUKI-VALUE": "Truths are true or false, charges whole percents.",
     "NUKI-HUB-JSON": "{base}/lock/json and {base}/battery/json are JSON objects of the documented fields.",
     "NUKI-HUB-STATE": "lock_state and mqttConnectionState have documented values.",

@@ -126,13 +126,13 @@ def _state(native_id: str, text: str) -> Items:
 
 
 def _door(native_id: str, text: str) -> Items:
-    state = number(native_id, text, "NUKI-3.5")
+    state = number(native_id, text, "NUKI-DOOR")
     if state in DOOR_UNSAID:
         return [Ignored(native_id, f"the door sensor does not say: {DOOR_UNSAID[state]}")]
     if state == DOOR_TAMPERED:
         return [level(native_id, "device.tamper", HealthValues(code="door sensor"))]
     if state not in DOORS:
-        raise Undecodable(f"unknown door sensor state {state}", clause="NUKI-3.5", native_id=native_id)
+        raise Undecodable(f"unknown door sensor state {state}", clause="NUKI-DOOR", native_id=native_id)
     return [
         level(native_id, DOORS[state], DoorValues()),
         level(native_id, "device.tamper_cleared", HealthValues(code="door sensor")),
