@@ -284,12 +284,15 @@
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.status !== 200) event.detail.shouldSwap = false;
   });
-  document.body.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.requestConfig?.verb !== "post") return;
+  // The card may be gone before its answer comes back, and htmx tells only what is still on the page.
+  document.body.addEventListener("htmx:beforeSend", (event) => {
+    if (event.detail.requestConfig.verb !== "post") return;
     const xhr = event.detail.xhr;
-    if (xhr.status === 200) return;
-    const plain = (xhr.getResponseHeader("content-type") ?? "").startsWith("text/plain");
-    show(plain && xhr.responseText ? xhr.responseText : words.answerLost, true);
+    xhr.addEventListener("loadend", () => {
+      if (xhr.status === 200) return;
+      const plain = (xhr.getResponseHeader("content-type") ?? "").startsWith("text/plain");
+      show(plain && xhr.responseText ? xhr.responseText : words.answerLost, true);
+    });
   });
 
   document.addEventListener("visibilitychange", () => document.hidden || watch());
