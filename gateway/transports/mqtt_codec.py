@@ -53,6 +53,8 @@ class PacketReader:
     Keeps at most one unfinished packet of `max_packet_bytes`, and what a call's `limit` left over.
     """
 
+    __slots__ = ("_fault", "_max", "_needed", "_rest", "_topics", "level")
+
     def __init__(self, level: int | None, max_packet_bytes: int) -> None:
         self.level = level
         self._max = max_packet_bytes

@@ -9,9 +9,6 @@ from gateway.transports.mqtt_codec import Packet, PacketError, PacketReader
 from gateway.transports.mqtt_listener.dialogue import Dialogue
 from gateway.transports.mqtt_listener.house import MAX_PACKET_BYTES, House
 
-RETRY_S = 0.005
-"""How soon a frame that the intake had no room for is offered again."""
-
 LINGER_S = 5.0
 """How long a closed connection may take to read its last bytes."""
 
@@ -35,6 +32,11 @@ class Connection(asyncio.Protocol):
     unacknowledged, and while the device does not read what it is sent. What was read by then waits
     as packets (at most a batch) and as bytes (at most one read of the socket).
     """
+
+    __slots__ = (
+        *("_blocked", "_clock", "_closed", "_counters", "_heard_at", "_held", "_house", "_loop", "_reader"),
+        *("_surplus", "_transport", "_turn_away", "_watch", "dialogue", "look_at", "number"),
+    )
 
     def __init__(self, house: House, number: int, *, surplus: bool, turn_away: bool, watch: Watch) -> None:
         self._loop = house.loop
@@ -108,7 +110,7 @@ class Connection(asyncio.Protocol):
         if farewell:
             self._transport.write(farewell)
         self._closed = True
-        self._held.clear()
+        self._held = []
         self._heard_at = self._loop.time()
         self._transport.close()
 
@@ -169,21 +171,26 @@ class Connection(asyncio.Protocol):
                 return
 
     def _give(self, packets: list[Packet]) -> bool:
-        """Give packets to the dialogue; hold those it has no room for, and try again soon."""
+        """Give packets to the dialogue; hold those it has no room for, to be tried again soon."""
         taken = self.dialogue.take(packets, self._clock.now())
         if self._closed or taken == len(packets):
             return not self._closed
         self._held = packets[taken:]
         self._block(_FULL)
-        self._loop.call_later(RETRY_S, self._retry)
+        self._house.waiting_room.add(self._retry)
         return False
 
-    def _retry(self) -> None:
-        held, self._held = self._held, []
-        if self._closed or not self._give(held):
-            return
+    def _retry(self) -> bool:
+        """Give the held packets again; False when there still is no room."""
+        if self._closed:
+            return True
+        taken = self.dialogue.take(self._held, self._clock.now())
+        self._held = self._held[taken:]
+        if self._held:
+            return False
         self._unblock(_FULL)
         self._read(b"")
+        return True
 
     def _stash(self, data: bytes) -> None:
         try:

@@ -68,6 +68,11 @@ class Dialogue:
     `silence_s` is how long the device may say nothing, None for as long as it likes.
     """
 
+    __slots__ = (
+        *("_admission", "_common_name", "_device", "_house", "_limit", "_outbound", "_over", "_session"),
+        *("_surplus", "_topics", "_unacknowledged", "_wire", "level", "silence_s"),
+    )
+
     def __init__(self, house: House, wire: Wire, common_name: str, *, surplus: bool) -> None:
         self.level: int | None = None
         self.silence_s: float | None = house.settings.connect_timeout_s

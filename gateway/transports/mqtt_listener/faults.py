@@ -6,6 +6,7 @@ from datetime import datetime
 from gateway.contract import Clock, Intake, Sender
 from gateway.model.frame import Frame, Transport
 from gateway.transports.mqtt_errors import EVIDENCE_BYTES
+from gateway.transports.mqtt_listener.counters import Counters
 
 INGRESS = "listener"
 FAULTS_PER_S = 200.0
@@ -45,9 +46,8 @@ class TokenBucket:
 class Faults:
     """Writes faults as frames; what is over the limit is counted, and told in one frame later."""
 
-    def __init__(self, intake: Intake, clock: Clock, bucket: TokenBucket) -> None:
-        self.count = 0
-        self.unwritten = 0
+    def __init__(self, intake: Intake, clock: Clock, bucket: TokenBucket, counters: Counters) -> None:
+        self._counters = counters
         self._untold = 0
         self._intake = intake
         self._clock = clock
@@ -63,7 +63,7 @@ class Faults:
         acknowledge: tuple[Sender, int] | None = None,
     ) -> bool:
         """Offer a fault frame; False when it was only counted, so that nobody will call `durable`."""
-        self.count += 1
+        self._counters.faults += 1
         self.tell_untold()
         if self._bucket.take():
             log.info("fault from device %s: %s", source or "unknown", fault)
@@ -71,7 +71,7 @@ class Faults:
             sender, token = acknowledge or (None, 0)
             if self._intake.offer(frame, sender, token):
                 return True
-        self.unwritten += 1
+        self._counters.faults_not_written += 1
         self._untold += 1
         return False
 

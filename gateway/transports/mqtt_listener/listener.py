@@ -11,8 +11,9 @@ from gateway.config import ListenerSettings, ListenerTls
 from gateway.contract import Clock, CredentialCheck, Intake, Manifest, Refused, SessionStore
 from gateway.model.frame import MAX_PAYLOAD_BYTES
 from gateway.transports.mqtt_listener.connection import Connection
+from gateway.transports.mqtt_listener.counters import Counters
 from gateway.transports.mqtt_listener.faults import FAULT_BURST, FAULTS_PER_S, Faults, TokenBucket
-from gateway.transports.mqtt_listener.house import Counters, House
+from gateway.transports.mqtt_listener.house import House, WaitingRoom
 from gateway.transports.mqtt_listener.keeper import Keeper
 from gateway.transports.mqtt_listener.sessions import SessionBook
 from gateway.transports.mqtt_listener.topics import WILDCARDS
@@ -46,8 +47,9 @@ class MqttListener:
             self._keeper, clock, max_queued=settings.max_queued, max_sessions=settings.max_connections
         )
         self._wills = Wills(self._keeper, intake, clock)
-        self.faults = Faults(intake, clock, TokenBucket(FAULTS_PER_S, FAULT_BURST, clock))
         self.counters = Counters()
+        bucket = TokenBucket(FAULTS_PER_S, FAULT_BURST, clock)
+        self._faults = Faults(intake, clock, bucket, self.counters)
         self._ports = (intake, check, manifests, clock)
         self._connections: dict[int, Connection] = {}
         self._watched: list[tuple[float, int]] = []
@@ -79,9 +81,10 @@ class MqttListener:
             keeper=self._keeper,
             book=self._book,
             wills=self._wills,
-            faults=self.faults,
+            faults=self._faults,
             loop=self._loop,
             counters=self.counters,
+            waiting_room=WaitingRoom(self._loop),
         )
         tls = self._settings.tls
         self._server = await self._loop.create_server(
@@ -165,7 +168,7 @@ class MqttListener:
                 if connection is not None and connection.look_at == at:
                     self._look(connection, now)
             self._wills.offer_due()
-            self.faults.tell_untold()
+            self._faults.tell_untold()
             if now >= expiry_at:
                 self._book.end_expired()
                 expiry_at = now + EXPIRY_EVERY_S

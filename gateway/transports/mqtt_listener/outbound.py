@@ -1,7 +1,6 @@
 """Messages on their way to one connected device: its receive maximum, its packet size, its redeliveries."""
 
 import logging
-from collections import deque
 from collections.abc import Callable
 
 import mqtt5
@@ -23,6 +22,11 @@ class Outbound:
     a restart, is the same to the device.
     """
 
+    __slots__ = (
+        *("_book", "_clock", "_in_flight", "_level", "_max_bytes", "_queue", "_receive_max", "_session"),
+        "_write",
+    )
+
     def __init__(
         self,
         session: Session,
@@ -39,18 +43,18 @@ class Outbound:
         self._receive_max = packet.receive_max
         self._max_bytes = packet.max_packet_size
         self._in_flight: dict[int, int] = {}
-        self._queue: deque[int] = deque()
+        self._queue: dict[int, None] = {}  # in order; an idle one is ten times smaller than a deque
 
     def start(self) -> None:
         """Send what waited, and from now on what comes."""
-        self._queue.extend(self._session.waiting)
+        self._queue.update(dict.fromkeys(self._session.waiting))
         self._session.on_message = self.take
         self.pump()
 
     def take(self, message: Message, qos: int) -> None:
         """Send a message, at once or in its turn."""
         if qos:
-            self._queue.append(message.number)
+            self._queue[message.number] = None
             self.pump()
         elif (raw := self._packet(message, None)) is not None:
             self._write(raw)
@@ -70,11 +74,11 @@ class Outbound:
         record = self._session.record
         sent_before = record.sent
         while self._queue and len(self._in_flight) < self._receive_max:
-            number = self._queue[0]
+            number = next(iter(self._queue))
             packet_id = (number - 1) % _PACKET_IDS + 1
             if packet_id in self._in_flight:
                 break
-            self._queue.popleft()
+            del self._queue[number]
             message = self._session.waiting.get(number)
             if message is None:
                 continue

@@ -29,6 +29,8 @@ _encode = msgspec.msgpack.Encoder().encode
 class Session:
     """One session: its record, the messages that wait, and how to tell its connection of a new one."""
 
+    __slots__ = ("on_message", "record", "waiting")
+
     def __init__(self, record: SessionRecord) -> None:
         self.record = record
         self.waiting: dict[int, Message] = {}
@@ -162,7 +164,7 @@ class SessionBook:
                 yield Message(0, topic, kept.payload, retain=True, expires_at=kept.expires_at)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool, expiry_s: float | None) -> int:
-        """Give a message to every session that listens; return how many there are.
+        """Give a message to every session that listens; return how many took it.
 
         Refused, and nothing queued, when a listener's queue is full of commands.
         """
@@ -176,10 +178,12 @@ class SessionBook:
         for session, subscription in listeners.values():
             if subscription.qos and not self._room(session, topic, retain=retain):
                 raise Refused(f"{len(session.waiting)} messages already wait for the device: the limit")
+        took = 0
         for session, subscription in listeners.values():
             kept = retain and subscription.as_published
+            took += bool(subscription.qos or session.on_message)
             self.send(session, Message(0, topic, payload, kept, expires_at), subscription.qos)
-        return len(listeners)
+        return took
 
     def send(self, session: Session, message: Message, qos: int) -> None:
         """Give one message to one session: now if it is connected, with QoS 1 also later."""
