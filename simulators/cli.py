@@ -17,7 +17,7 @@ from gateway.contract.errors import VakaError
 from simulators.broker import read_broker
 from simulators.clock import FastClock
 from simulators.driver import Driver
-from simulators.evening import Evening
+from simulators.evening import STARTS_AT, Evening
 from simulators.files import REGISTRY_FILE, read_passwords, write_municipality
 from simulators.load import Plan, run_load, serve_sink
 from simulators.municipality import make_municipality
@@ -27,8 +27,16 @@ from simulators.town import make_devices
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 LOCAL = ZoneInfo("Europe/Stockholm")
-START = "2026-11-22T18:30"
-"""Start of the evening, and of the enrolments, so that no device is overdue before it is switched on."""
+
+
+def this_evening() -> str:
+    """Return today's start of the script, the default of both the evening and the enrolments.
+
+    Were the devices enrolled long before, all of them would be overdue when the gateway starts.
+    """
+    hour, minute = STARTS_AT
+    return datetime.now(LOCAL).replace(hour=hour, minute=minute, second=0, microsecond=0).isoformat()
+
 
 T = TypeVar("T")
 
@@ -62,11 +70,14 @@ def say(line: str) -> None:
 
 @app.command()
 def municipality(
+    *,
     out: Annotated[Path, typer.Option(help="Folder for registry.toml and secrets.json.")],
     homes: Annotated[int, typer.Option(min=1, max=100_000)] = 20,
     seed: int = 1,
     tenant: str = "demo",
-    since: Annotated[str, typer.Option(help="Since when every device is enrolled.")] = START,
+    since: Annotated[
+        str, typer.Option(default_factory=this_evening, help="Since when every device is enrolled.")
+    ],
 ) -> None:
     """Make a municipality from a seed: the registry, and the devices' passwords for the simulators."""
     made = make_municipality(homes, seed, tenant, moment(since))
@@ -80,7 +91,9 @@ def evening(
     folder: Annotated[Path, typer.Option("--dir", help="Folder with registry.toml and secrets.json.")],
     wall0: Annotated[float | None, typer.Option(help="Wall time of the start, seconds since 1970.")] = None,
     broker: str = "mqtt://127.0.0.1:1883",
-    start: Annotated[str, typer.Option(help="Simulated start, 18:30 local time.")] = START,
+    start: Annotated[
+        str, typer.Option(default_factory=this_evening, help="Simulated start, 18:30 local time.")
+    ],
     speed: Annotated[float, typer.Option(min=0.01, max=3600)] = 60,
     seed: int = 1,
     ca: Annotated[Path | None, typer.Option(help="Certificate authority for mqtts.")] = None,

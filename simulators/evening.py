@@ -68,7 +68,7 @@ class Evening:
         sos = self.provoke("sos", self.nth(GpsAlarm, 1))
         for press in range(8):
             note = f"{sos.id}: SOS, press {press + 1}" if press in {0, 7} else ""
-            sos.plan(self.at(4) + timedelta(seconds=25 * press), sos.press, note)
+            sos.plan(self.at(7) + timedelta(seconds=25 * press), sos.press, note)
         late = self.provoke("late_event", self.nth(GpsAlarm, 2))
         self._off.add(late.id)
         late.plan(self.at(8) - timedelta(minutes=43), late.press)
@@ -97,8 +97,8 @@ class Evening:
     def _locks(self) -> None:
         forgot = self.provoke("unlocked_after_visit", self.nth(Lock, 2))
         forgot.quiet = True
-        forgot.plan_visit(self.at(2), minutes=8.5, forget=True)
-        forgot.plan(self.at(38), partial(forgot.lock, means="tag", credential="cred-007"))
+        forgot.plan_visit(self.at(6), minutes=8.5, forget=True)
+        forgot.plan(self.at(42), partial(forgot.lock, means="tag", credential="cred-007"))
         stuck = self.nth(Lock, 6)
         stuck.plan(self.at(100), stuck.jam, f"{stuck.id}: the bolt jams")
         stuck.plan(self.at(112), stuck.free)
@@ -110,6 +110,8 @@ class Evening:
     def _cameras(self) -> None:
         unwatched = self.provoke("look_missed", self.nth(Camera, 1))
         unwatched.script["look-1"] = []
+        # A visit would count as the look.
+        self.nth(Lock, 1, unwatched.profile.home).quiet = True
         empty = self.provoke("not_visible_twice", self.nth(Camera, 2))
         empty.script["look-1"] = ["not_visible", "not_visible"]
         dark = self.provoke("camera_offline", self.nth(Camera, 3))
