@@ -1,0 +1,1 @@
+"""Benchmarks: what the whole walk carries, measured over real connections; started by `make bench`."""

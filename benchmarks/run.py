@@ -1,7 +1,7 @@
 """What the whole walk carries, and how soon a carer sees it: `make bench` (loopback only, bounded).
 
 Both ways in, zero loss checked: events a second from QoS 1 publish to committed event, beside a subscriber
-that does nothing, on the same broker in the same run; then the latency from the intended moment of a publish to
+that does nothing, on the same broker in the same run; then the latency from a publish's intended moment to
 the alert on a live page at 100 and 1,000 events/s, and of an SOS at saturation. Figures go to
 benchmarks/results/latest.json. Goals: design paper "measured", "Goals".
 """

@@ -196,9 +196,9 @@ class Board:
         for subscription in self._subscriptions:
             subscription.end()
 
-    def _discover(self, found: dict[str, Discovered]) -> None:
+    def _discover(self, found: dict[str, Discovered | None]) -> None:
         for key, device in found.items():
-            if device.frames:
+            if device is not None:
                 self.discovered[key] = device
             else:  # enrolled now
                 self.discovered.pop(key, None)

@@ -1,4 +1,4 @@
-"""Intake: frames into the journal in groups, one fsync a group; only then do senders hear that they are safe."""
+"""Intake: frames into the journal in groups, one fsync a group; only then do their senders hear of it."""
 
 import asyncio
 import logging

@@ -30,7 +30,7 @@ def make_town(folder: Path, homes: int = 20) -> Path:
 
 
 def load(town: Path, url: str, events: int, *more: str) -> subprocess.Popen[bytes]:
-    """Send events flat out from twenty devices, every thousandth an alarm; `acked` tells what was accepted."""
+    """Send flat out from twenty devices, every thousandth an alarm; `acked` tells what was accepted."""
     with (town / "load.log").open("wb") as log:
         return subprocess.Popen(
             [

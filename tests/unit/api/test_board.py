@@ -167,7 +167,7 @@ def test_a_refusal_reaches_its_waiter_even_when_it_is_forgotten_at_once() -> Non
     run(scene())
 
 
-def test_unknown_devices_are_bounded() -> None:
+def test_unknown_devices_are_bounded_and_go_when_they_are_enrolled() -> None:
     board = Board(discovered_kept=5)
     for number in range(20):
         found = Discovered(
@@ -179,6 +179,9 @@ def test_unknown_devices_are_bounded() -> None:
         )
         board.publish(Changes(discovered={str(number): found}), number)
     assert list(board.discovered) == ["15", "16", "17", "18", "19"]
+
+    board.publish(Changes(discovered={"17": None}), 20)
+    assert list(board.discovered) == ["15", "16", "18", "19"]
 
 
 def test_loading_shows_open_alerts_only_and_asks_listeners_to_reload() -> None:

@@ -1,10 +1,10 @@
 from datetime import timedelta
 
 import pytest
-from tests.unit.pipeline.town import PENDANT, Town
 
 from gateway.contract import Changes
 from gateway.model.alert import Alert, AlertState, Outcome
+from tests.unit.pipeline.town import PENDANT, Town
 
 
 @pytest.fixture

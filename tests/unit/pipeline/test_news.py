@@ -1,11 +1,11 @@
 from datetime import timedelta
 
 import pytest
-from tests.unit.pipeline.town import LOCK, PENDANT, START, Town
 
 from gateway.contract import Changes
 from gateway.model.frame import Transport
 from gateway.model.trace import Verdict
+from tests.unit.pipeline.town import LOCK, PENDANT, START, Town
 
 
 @pytest.fixture
