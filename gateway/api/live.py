@@ -1,5 +1,6 @@
 """The live stream: everything at first, then every change, and a beat so that silence is noticed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from gateway.api.auth import Actor
 from gateway.api.context import Context
 from gateway.api.errors import ApiError, problems
 from gateway.api.models import AlertView
-from gateway.api.view import Drawing, Viewer, queue_of, sort_key, viewer
+from gateway.api.view import Drawing, Viewer, first_of, queue_of, sort_key, viewer
 from gateway.model.alert import Alert, AlertState
 
 BEAT_S = 5.0
@@ -22,6 +23,9 @@ BEAT_S = 5.0
 RETRY_MS = 2000
 MAX_LISTENERS = 1000
 """Live links at once; one more is answered with 503."""
+
+DRAWN_AT_ONCE = 20
+"""More than this is drawn in a thread, so that a long list does not hold the watch up."""
 
 ROUTER = APIRouter(tags=["live"])
 Draw = Callable[[list[Alert]], list[dict[str, Any]]]
@@ -89,7 +93,7 @@ async def _stream(
 ) -> AsyncIterator[ServerSentEvent]:
     board = ctx.board
     async with board.subscribe(teams=actor.teams, page=page) as listener:
-        yield _event(ctx, "snapshot", draw(visible_alerts(ctx, actor)))
+        yield await _snapshot(ctx, actor, draw, page=page)
         while True:
             update = await listener.next(BEAT_S)
             if listener.closed:
@@ -100,12 +104,23 @@ async def _stream(
             if update is None:
                 yield _event(ctx, "beat", None)
             elif update.reload:
-                yield _event(ctx, "snapshot", draw(visible_alerts(ctx, actor)))
+                yield await _snapshot(ctx, actor, draw, page=page)
             elif seen := [one for one in update.alerts if may_see(actor, one, board.registry)]:
-                yield _event(ctx, "alerts", draw(seen))
+                yield _event(ctx, "alerts", await _drawn_all(draw, seen))
 
 
-def _event(ctx: Context, name: str, alerts: list[dict[str, Any]] | None) -> ServerSentEvent:
+async def _snapshot(ctx: Context, actor: Actor, draw: Draw, *, page: bool) -> ServerSentEvent:
+    """Return all open alerts for a program, and for a page as many as it can show."""
+    alerts = visible_alerts(ctx, actor)
+    shown = first_of(alerts) if page else alerts
+    return _event(ctx, "snapshot", await _drawn_all(draw, shown), more=len(alerts) - len(shown))
+
+
+async def _drawn_all(draw: Draw, alerts: list[Alert]) -> list[dict[str, Any]]:
+    return draw(alerts) if len(alerts) <= DRAWN_AT_ONCE else await asyncio.to_thread(draw, alerts)
+
+
+def _event(ctx: Context, name: str, alerts: list[dict[str, Any]] | None, more: int = 0) -> ServerSentEvent:
     data: dict[str, Any] = {
         "cursor": ctx.board.cursor,
         "at": _text(ctx.clock.now()),
@@ -113,6 +128,8 @@ def _event(ctx: Context, name: str, alerts: list[dict[str, Any]] | None) -> Serv
     }
     if alerts is not None:
         data["alerts"] = alerts
+    if more:
+        data["more"] = more
     first = RETRY_MS if name == "snapshot" else None
     return ServerSentEvent(event=name, id=str(ctx.board.cursor), retry=first, data=data)
 

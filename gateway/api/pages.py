@@ -1,5 +1,6 @@
 """The pages for staff: what is open now, one alert's course of events, and the answers."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Path, Request
@@ -10,10 +11,11 @@ from gateway.api.alerts import closed_alerts, course_of, visible_alerts
 from gateway.api.answers import AUDIT, Answer, find_alert, give_answer
 from gateway.api.context import Context
 from gateway.api.errors import RefusedError
+from gateway.api.live import DRAWN_AT_ONCE
 from gateway.api.login import inside
 from gateway.api.models import EventView
 from gateway.api.texts import Texts
-from gateway.api.view import Drawing, queue_of, viewer
+from gateway.api.view import Drawing, first_of, queue_of, viewer
 from gateway.model.alert import AlertState, Outcome
 
 ROUTER = APIRouter(include_in_schema=False)
@@ -25,10 +27,18 @@ async def alerts_page(request: Request, ctx: Ctx, actor: AlertReader) -> HTMLRes
     """Show the open alerts, people first, technology below."""
     drawing: Drawing = request.app.state.drawing
     seen_by = viewer(request, ctx)
-    cards: dict[str, list[str]] = {"person": [], "technical": []}
-    for alert in visible_alerts(ctx, actor):
-        cards[queue_of(alert)].append(drawing.card(alert, seen_by))
-    return drawing.page(request, "alerts.html", {"cards": cards, "cursor": ctx.board.cursor})
+    alerts = visible_alerts(ctx, actor)
+    shown = first_of(alerts)
+
+    def draw() -> dict[str, list[str]]:
+        cards: dict[str, list[str]] = {"person": [], "technical": []}
+        for alert in shown:
+            cards[queue_of(alert)].append(drawing.card(alert, seen_by))
+        return cards
+
+    cards = draw() if len(shown) <= DRAWN_AT_ONCE else await asyncio.to_thread(draw)
+    values = {"cards": cards, "cursor": ctx.board.cursor, "more": len(alerts) - len(shown)}
+    return drawing.page(request, "alerts.html", values)
 
 
 @ROUTER.get("/closed")

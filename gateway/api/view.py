@@ -16,7 +16,7 @@ from gateway.api.access import identify
 from gateway.api.auth import Actor
 from gateway.api.context import Context
 from gateway.api.texts import Texts, choose, texts
-from gateway.model.alert import Alert, AlertState, AlertType, Outcome
+from gateway.model.alert import Alert, AlertState, AlertType, Outcome, Severity
 from gateway.model.registry import Registry
 
 HERE = Path(__file__).parent
@@ -24,6 +24,9 @@ STATIC_FOLDER = HERE / "static"
 LANGUAGE_COOKIE = "vaka-language"
 LATE_AFTER_S = 300
 DEFAULT_ZONE = "Europe/Stockholm"
+MAX_SHOWN = 300
+"""Cards on one page, High ones excepted; how many more there are is said on it."""
+
 MAX_CARDS = 4096
 """Drawn cards kept for the next page that shows the same one."""
 
@@ -43,6 +46,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     made.globals.update(static=_static_urls(), outcomes=list(Outcome))
     return made
@@ -144,6 +148,7 @@ class Drawing:
             late=alert.late_s > LATE_AFTER_S,
             age=words.age(old_s),
             span=words.span(old_s),
+            late_span=words.span(alert.late_s),
             left=_clock_face(-self._since(alert.deadline)) if alert.deadline else "",
             local=self.local,
             queue=queue_of(alert),
@@ -165,6 +170,12 @@ def zone_of(registry: Registry, tenant: str) -> ZoneInfo:
     """Return the time zone of a tenant, or of the first one where none is meant."""
     found = registry.tenants.get(tenant) or next(iter(registry.tenants.values()), None)
     return ZoneInfo(found.time_zone if found else DEFAULT_ZONE)
+
+
+def first_of(alerts: list[Alert]) -> list[Alert]:
+    """Return what one page shows of a sorted list: every High alert, and others up to the limit."""
+    high = sum(alert.severity is Severity.HIGH for alert in alerts)
+    return alerts[: max(high, MAX_SHOWN)]
 
 
 def queue_of(alert: Alert) -> str:

@@ -132,7 +132,7 @@ def test_a_late_alert_never_looks_fresh(house: House, opened: Opened) -> None:
     expect(page.locator("article .age")).to_have_text("43 min sedan")
 
 
-def test_a_lost_link_is_said_loudly_and_healed(house: House, opened: Opened) -> None:
+def test_a_lost_link_is_said_loudly_and_healed(house: House, opened: Opened, tmp_path: Path) -> None:
     page = opened(live=False)
     expect(page.locator("#link")).to_have_attribute("data-state", "connected")
     page.clock.install()
@@ -144,6 +144,7 @@ def test_a_lost_link_is_said_loudly_and_healed(house: House, opened: Opened) -> 
     expect(banner).to_be_visible()
     expect(banner).to_contain_text("Ingen kontakt – listan kan vara gammal")  # noqa: RUF001 - as shown
     expect(banner).to_contain_text("Sedan ")
+    shoot(page, "lost-phone-light", tmp_path)
     house.send("t/sos-1", "alarm.manual")
     page.context.set_offline(offline=False)
     page.clock.resume()
@@ -151,12 +152,13 @@ def test_a_lost_link_is_said_loudly_and_healed(house: House, opened: Opened) -> 
     expect(page.locator("article")).to_contain_text("Larmknappen är tryckt")
 
 
-def test_an_answer_that_does_not_arrive_is_unmistakable(house: House, opened: Opened) -> None:
+def test_an_answer_that_does_not_arrive_is_unmistakable(house: House, opened: Opened, tmp_path: Path) -> None:
     house.send("t/sos-1", "alarm.manual")
     page = opened()
     page.route("**/accept", lambda route: route.abort())
     page.get_by_role("button", name="Jag tar det").click()
     expect(page.locator("#toast")).to_have_text("Svaret kom inte fram. Försök igen.")
+    shoot(page, "unanswered-phone-light", tmp_path)
     assert house.alert("sos").state is AlertState.OFFERED
     page.unroute("**/accept")
     page.get_by_role("button", name="Jag tar det").click()
@@ -291,9 +293,10 @@ def test_no_page_is_wider_than_the_screen(
     page = opened(color_scheme=scheme)
     page.set_viewport_size(PHONE if size == "phone" else DESK)  # type: ignore[arg-type]
     alert = next(alert.id for alert in house.alerts() if alert.text == "sos")
-    paths = ("/", f"/alerts/{alert}", "/closed", "/trace", f"/trace/{position}", "/devices", "/quarantine")
-    for path in (*paths, "/login"):
+    paths = {name: f"/{name}" for name in ("closed", "trace", "devices", "quarantine", "login")}
+    paths |= {"alerts": "/", "alert": f"/alerts/{alert}", "walk": f"/trace/{position}"}
+    for name, path in paths.items():
         page.goto(house.url + path)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path
-        shoot(page, f"{path.strip('/').partition('/')[0] or 'alerts'}-{size}-{scheme}", tmp_path)
+        shoot(page, f"{name}-{size}-{scheme}", tmp_path)

@@ -173,6 +173,13 @@
     document.title = all ? `(${all}) ${title}` : title;
   }
 
+  function showMore(n) {
+    const more = document.getElementById("more");
+    if (!more) return;
+    more.hidden = n === 0;
+    write(more, say(more.dataset.text, { n }));
+  }
+
   // --- the link ---
 
   const text = document.getElementById("link-text");
@@ -201,7 +208,6 @@
     lost.hidden = well;
     if (well) {
       write(text, text.dataset.connected);
-      lost.replaceChildren();
       return;
     }
     const time = new Date(Date.now() - (performance.now() - heardAt)).toLocaleTimeString("sv-SE");
@@ -211,7 +217,7 @@
     since.textContent = say(lost.dataset.since, { time });
     const box = document.createElement("div");
     box.append(loud, since);
-    lost.replaceChildren(box);
+    lost.lastElementChild.replaceWith(box);
   }
 
   function open() {
@@ -220,6 +226,7 @@
     source = new EventSource(link.dataset.live);
     source.addEventListener("snapshot", (event) => {
       take(heard(event), true, first);
+      showMore(JSON.parse(event.data).more ?? 0);
       first = false;
     });
     source.addEventListener("alerts", (event) => take(heard(event), false, false));

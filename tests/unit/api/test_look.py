@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.api.view import MAX_SHOWN, first_of
+from gateway.model.alert import Severity
+from tests.unit.api.test_board import alert
+
 API = Path(__file__).parents[3] / "gateway" / "api"
 STATIC = API / "static"
 TEMPLATES = sorted((API / "templates").glob("*.html"))
@@ -99,3 +103,11 @@ def test_the_vendored_script_is_the_one_that_its_note_names() -> None:
     assert 'version:"2.0.11"' in (STATIC / "htmx.min.js").read_text(encoding="utf-8")
     for file in STATIC.iterdir():
         assert file.name == "README.md" or f"`{file.name}`" in note
+
+
+def test_a_page_shows_every_high_alert_and_says_how_many_others_it_leaves_out() -> None:
+    high = [alert(f"h{n}", Severity.HIGH) for n in range(MAX_SHOWN + 10)]
+    low = [alert(f"l{n}", Severity.LOW) for n in range(MAX_SHOWN)]
+    assert len(first_of(high + low)) == MAX_SHOWN + 10
+    assert len(first_of(high[:5] + low)) == MAX_SHOWN
+    assert first_of(low[:3]) == low[:3]
