@@ -216,9 +216,9 @@ async def serving(
     try:
         yield served
     finally:
+        await listener.stop()
         for peer in served.peers:
             peer.cut()
-        await listener.stop()
 
 
 def certificates(folder: Path) -> dict[str, Path]:

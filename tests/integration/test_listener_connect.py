@@ -153,7 +153,7 @@ def test_silence_past_the_keep_alive_ends_the_connection(level: int) -> None:
                 await asyncio.sleep(0.3)
             spoke = loop.time()
             last = await peer.receive()
-            assert 1.3 <= loop.time() - spoke <= 4
+            assert 1.0 <= loop.time() - spoke <= 4
             if level == 5:
                 assert isinstance(last, mqtt5.DisconnectPacket)
                 assert int(last.reason_code) == 0x8D
@@ -288,7 +288,7 @@ def test_faults_over_the_rate_are_counted_and_told_in_one_frame() -> None:
 def test_a_device_that_reads_nothing_does_not_fill_our_memory() -> None:
     async def story() -> None:
         async with serving() as served:
-            peer = await served.device(4)
+            peer = await served.device(4, keep_alive=1)
             peer.streams[0]._transport.pause_reading()  # type: ignore[attr-defined]
             writer = peer.streams[1]
             ping = b"\xc0\x00" * 50_000
@@ -302,6 +302,7 @@ def test_a_device_that_reads_nothing_does_not_fill_our_memory() -> None:
                     stuck = True
                     break
             assert stuck
+            await until(lambda: served.listener.counters.timeouts == 1)
 
     asyncio.run(story())
 

@@ -262,3 +262,41 @@ def test_frames_read_before_a_cut_are_kept_and_the_cut_packet_is_traced() -> Non
             assert served.intake.durable[-1].source == "lock-1"
 
     asyncio.run(story())
+
+
+def test_devices_that_wait_for_room_are_all_served_in_the_end() -> None:
+    async def story() -> None:
+        async with serving(intake=HonestIntake(by_itself=False, limit=3)) as served:
+            peers = [await served.device(4, client_id=f"c{number}") for number in range(6)]
+            for number, peer in enumerate(peers):
+                for count in range(1, 5):
+                    peer.publish(count, payload=b"%d.%d" % (number, count))
+            found = 0
+            while found < 24:
+                await until(lambda: served.intake.waiting)
+                found += len(served.intake.waiting)
+                served.intake.commit()
+            for number, peer in enumerate(peers):
+                assert await peer.acknowledgements(4) == [(count, 0) for count in range(1, 5)]
+                own = [payload for payload in served.intake.payloads if payload.startswith(b"%d." % number)]
+                assert own == [b"%d.%d" % (number, count) for count in range(1, 5)]
+
+    asyncio.run(story())
+
+
+def test_what_was_read_before_a_cut_is_kept_even_beyond_the_receive_maximum() -> None:
+    async def story() -> None:
+        async with serving(intake=HonestIntake(by_itself=False), receive_maximum=3) as served:
+            peer = await served.device(4)
+            for number in range(1, 11):
+                peer.publish(number, payload=b"%d" % number)
+            await until(lambda: len(served.intake.waiting) == 3)
+            await peer.quiet()
+            peer.cut()
+            while len(served.intake.durable) < 10:
+                await until(lambda: served.intake.waiting)
+                served.intake.commit()
+            assert served.intake.payloads == [b"%d" % number for number in range(1, 11)]
+            assert served.faults == []
+
+    asyncio.run(story())

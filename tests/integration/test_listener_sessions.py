@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import mqtt5
@@ -6,8 +7,8 @@ import pytest
 from honest_intake import HonestIntake, until
 from listener_kit import COMMAND, CONFIG, LEVELS, OWN, QOS_0, QOS_1, HandClock, Peer, serving
 
-from gateway.contract import Refused
-from gateway.stores.sessions import SqliteSessionStore
+from gateway.contract import Refused, StoreUnavailableError
+from gateway.stores.sessions import MemorySessionStore, SqliteSessionStore
 
 INBOX = "vaka/1/t/lock-1/+"
 
@@ -423,6 +424,35 @@ def test_stopping_says_goodbye() -> None:
             assert await new.receive() is None
             assert await old.receive() is None
             assert served.intake.durable == []
+
+    asyncio.run(story())
+
+
+class SulkingStore(MemorySessionStore):
+    """Refuses to save while it sulks."""
+
+    sulks = False
+
+    def save(self, records: Mapping[str, bytes | None]) -> None:
+        if self.sulks:
+            raise StoreUnavailableError("the disk is full")
+        super().save(records)
+
+
+def test_nothing_is_promised_while_the_disk_refuses_and_nothing_is_forgotten() -> None:
+    async def story() -> None:
+        store = SulkingStore()
+        async with serving(sessions=store) as served:
+            peer = await lasting(served)
+            assert await peer.subscribe(CONFIG) == [1]
+            store.sulks = True
+            assert await peer.subscribe(COMMAND, number=2) == [0x80]
+            with pytest.raises(StoreUnavailableError):
+                await served.listener.publish(CONFIG, b"revision 1", retain=True)
+            store.sulks = False
+            await until(lambda: any(b"revision 1" in value for value in store.load().values()))
+            assert (await message(peer)).payload == b"revision 1"
+            assert await peer.subscribe(COMMAND, number=3) == [1]
 
     asyncio.run(story())
 

@@ -130,8 +130,8 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing() and not self._closed:
             return now + LINGER_S
         silence_s = LINGER_S if self._closed else self.dialogue.silence_s
-        if self._blocked and not self._closed:
-            self._heard_at = now
+        if self._blocked & (_FULL | _UNACKNOWLEDGED) and not self._closed:
+            self._heard_at = now  # it is we who do not listen
         due = None if silence_s is None else self._heard_at + silence_s
         if due is not None and due <= now:
             if self._closed:

@@ -182,7 +182,7 @@ class Dialogue:
             else:
                 house.counters.qos0_dropped += 1
             return True
-        if packet.qos == _QOS_2 or self._unacknowledged >= self._limit:
+        if packet.qos == _QOS_2 or (self._unacknowledged >= self._limit and self.level == MQTT_5):
             self._overstepped(packet)
             return True
         if not house.intake.offer(frame, self, packet_id):
@@ -218,7 +218,7 @@ class Dialogue:
         if packet_id is None:
             self._report(fault, packet.payload, packet.topic)
             return
-        if packet.qos == _QOS_2 or self._unacknowledged >= self._limit:
+        if packet.qos == _QOS_2 or (self._unacknowledged >= self._limit and self.level == MQTT_5):
             self._overstepped(packet)
             return
         self._unacknowledged += 1
