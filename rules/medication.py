@@ -251,7 +251,6 @@ class DispenserOffline(BaseRule):
         gone, heard, allowed = gone_since(at), heard_at(at), silence_allowed(at)
         coming = [next_ending(window, at.now, zone_of(at)) for window in at.enrolment.doses]
         moments = [planned.starts_at - self.before_dose for planned in coming]
-        moments += [planned.ends_at for planned in coming]
         if gone is not None:
             moments += [gone + self.too_long, at.now + self.look_again]
         elif allowed is not None:

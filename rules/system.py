@@ -84,12 +84,12 @@ class DeviceSilent(BaseRule):
     def _silent(self, limit: timedelta, at: Situation) -> Sequence[Decision]:
         alert, told_at = at.open_alert(), moment(at.recall(), "told_at")
         heard = heard_at(at).isoformat()
+        known = Remember(facts={"heard": heard, "told_at": at.now.isoformat()})
         if alert is not None and alert.active:
-            return NOTHING
-        same = at.recall().get("heard") == heard and told_at is not None
+            return [known]  # so that the reminder counts from its closing
+        same = at.recall().get("heard") == heard
         if same and told_at is not None and at.now - told_at < self.remind:
             return NOTHING
-        known = Remember(facts={"heard": heard, "told_at": at.now.isoformat()})
         absorbed = self._absorbed(at)
         return [known, Say(reason=absorbed)] if absorbed else [known, self._raise(limit, at)]
 

@@ -215,6 +215,8 @@ def test_a_change_may_lower_but_never_closes(house: House, rule: Told) -> None:
 
 def test_made_more_severe_it_is_offered_anew_from_the_first_step(house: House, rule: Told) -> None:
     press(house, rule, alarm(Severity.LOW))
+    house.after(600)
+    assert house.one("sos").step == 1
     house.answers(house.one("sos"), "accept")
     press(house, rule, Change(severity=Severity.HIGH, reason="worse", accept_within_s=60))
     alert = house.one("sos")

@@ -43,7 +43,7 @@ def document(devices: dict[str, dict[str, Any]], **home: Any) -> RegistryDocumen
             record["via"] = via
         records.append(record)
         enrolments.append({"device": name, **told})
-    ladder = {"tenant": "town", "steps": [{"to": ["team"]}], "repeat_s": 7200}
+    ladder = {"tenant": "town", "steps": [{"to": ["team"]}, {"to": ["team"]}], "repeat_s": 7200}
     return RegistryDocument.model_validate(
         {
             "tenant": [{"id": "town", "name": "Town", "time_zone": zone}],

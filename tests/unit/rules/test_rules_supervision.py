@@ -68,9 +68,10 @@ def test_a_look_without_a_slot_counts_from_the_start_to_ten_minutes_after(
 
 
 @pytest.mark.parametrize("word", ["visit.started", "visit.ended"])
-def test_a_visit_in_the_slot_takes_the_place_of_the_look(word: str) -> None:
+@pytest.mark.parametrize("minutes", [0, 5, 39])
+def test_a_visit_in_the_slot_takes_the_place_of_the_look(word: str, minutes: float) -> None:
     house = make()
-    house.until(STARTS + timedelta(minutes=5))
+    house.until(STARTS + timedelta(minutes=minutes))
     house.says("lock", word)
     house.until(DUE)
     assert house.open() == []
