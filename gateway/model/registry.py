@@ -176,10 +176,17 @@ class Registry:
             self._refer("enrolment", enrolment.device, "device", enrolment.device, self.devices)
             self._devices_of.setdefault(enrolment.home, []).append(self.devices[enrolment.device])
         self._check_references()
+        self._persons_of: dict[str, list[Person]] = {}
+        for person in document.person:
+            self._persons_of.setdefault(person.home, []).append(person)
 
     def devices_of(self, home: str) -> list[Device]:
         """Return the devices enrolled in a home."""
         return self._devices_of.get(home, [])
+
+    def persons_of(self, home: str) -> list[Person]:
+        """Return who lives in a home."""
+        return self._persons_of.get(home, [])
 
     def _check_references(self) -> None:
         for unit in self.units.values():

@@ -34,10 +34,10 @@ class View:
     @property
     def person(self) -> Person | None:
         """For whom it watches: the person enrolled, or whoever lives there alone."""
-        persons = self._state.registry.persons
+        registry = self._state.registry
         if self.enrolment.person is not None:
-            return persons.get(self.enrolment.person)
-        living = [person for person in persons.values() if person.home == self.enrolment.home]
+            return registry.persons.get(self.enrolment.person)
+        living = registry.persons_of(self.enrolment.home)
         return living[0] if len(living) == 1 else None
 
     def local(self, at: datetime) -> datetime:
