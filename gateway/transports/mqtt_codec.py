@@ -40,7 +40,9 @@ Packet = mqtt5.Packet
 
 _UNLIMITED = 1 << 62
 _TITLES = {MQTT_5: "MQTT 5.0", MQTT_311: "MQTT 3.1.1"}
-_PLAIN_PUBLISH = frozenset((0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x3A, 0x3B, 0x3C, 0x3D))
+_PING = mqtt5.PingReqPacket()
+_PING_FIRST = 0xC0
+_PLAIN = frozenset((0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x3A, 0x3B, 0x3C, 0x3D, _PING_FIRST))
 _QOS = (mqtt5.QoS.AT_MOST_ONCE, mqtt5.QoS.AT_LEAST_ONCE, mqtt5.QoS.EXACTLY_ONCE)
 _KNOWN_TOPICS = 64
 _UNKNOWN_PEER_EVIDENCE_BYTES = 14  # as far as keep alive: what follows may be credentials
@@ -122,7 +124,7 @@ class PacketReader:
             if end > size:
                 self._needed = end - at
                 break
-            packet = self._plain(data, at, body, end) if data[at] in _PLAIN_PUBLISH else None
+            packet = self._plain(data, at, body, end) if data[at] in _PLAIN else None
             packets.append(packet or self._other(data, at, body, end))
             at = end
         return at
@@ -143,9 +145,9 @@ class PacketReader:
         return 0, 0
 
     def _plain(self, data: bytes, at: int, body: int, end: int) -> Packet | None:
-        """Return a PUBLISH to a known topic and without properties, which needs no walk; else None."""
+        """Return a PUBLISH to a known topic without properties, or a PINGREQ: no walk; else None."""
         if end - body < 4:
-            return None
+            return _PING if end == body and data[at] == _PING_FIRST and self.level is not None else None
         mark = body + 2 + (data[body] << 8 | data[body + 1])
         topic = self._topics.get(data[body:mark])
         if topic is None:

@@ -2,6 +2,7 @@ import asyncio
 import gc
 import logging
 import random
+import socket
 import tracemalloc
 
 import mqtt5
@@ -285,24 +286,43 @@ def test_faults_over_the_rate_are_counted_and_told_in_one_frame() -> None:
     asyncio.run(story())
 
 
-def test_a_device_that_reads_nothing_does_not_fill_our_memory() -> None:
+def test_a_device_that_reads_nothing_is_not_read_and_then_given_up() -> None:
     async def story() -> None:
+        loop = asyncio.get_running_loop()
         async with serving() as served:
-            peer = await served.device(4, keep_alive=1)
-            peer.streams[0]._transport.pause_reading()  # type: ignore[attr-defined]
-            writer = peer.streams[1]
-            ping = b"\xc0\x00" * 50_000
+            deaf = socket.socket()
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.settimeout(0)
+            await loop.sock_connect(deaf, ("127.0.0.1", served.listener.port))
+            connect = mqtt5.ConnectPacket("lock-1", username="lock-1", password=b"pw-of-lock-1", keep_alive=1)
+            await loop.sock_sendall(deaf, connect.write())
+            sent = 0
             stuck = False
-            for _ in range(400):
-                peer.raw(ping)
+            while not stuck and sent < 100_000_000:
                 try:
-                    async with asyncio.timeout(0.5):
-                        await writer.drain()
+                    async with asyncio.timeout(1):
+                        await loop.sock_sendall(deaf, b"\xc0\x00" * 50_000)
+                    sent += 100_000
                 except TimeoutError:
                     stuck = True
-                    break
             assert stuck
             await until(lambda: served.listener.counters.timeouts == 1)
+            assert sent < 20_000_000
+            deaf.close()
+
+    asyncio.run(story())
+
+
+def test_a_flood_of_one_device_leaves_the_others_their_turn() -> None:
+    async def story() -> None:
+        async with serving() as served:
+            flood, sos = await served.device(4), await served.device(4, "sos-1")
+            flood.raw(b"\xc0\x00" * 2_000_000)
+            started = asyncio.get_running_loop().time()
+            sos.publish(1, OTHER, b"SOS")
+            assert await sos.acknowledgements(1) == [(1, 0)]
+            assert asyncio.get_running_loop().time() - started < 2
+            flood.cut()
 
     asyncio.run(story())
 

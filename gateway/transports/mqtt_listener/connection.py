@@ -14,7 +14,10 @@ LINGER_S = 5.0
 
 _BATCH = 512
 _WRITE_BUFFER_BYTES = 256 * 1024
-_FULL, _UNACKNOWLEDGED, _UNREAD = 1, 2, 4
+_FULL, _UNACKNOWLEDGED, _UNREAD, _TURN = 1, 2, 4, 8
+
+BATCHES_A_TURN = 8
+"""After so many batches of one connection the others have their turn."""
 
 
 class Watch(Protocol):
@@ -130,7 +133,7 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing() and not self._closed:
             return now + LINGER_S
         silence_s = LINGER_S if self._closed else self.dialogue.silence_s
-        if self._blocked & (_FULL | _UNACKNOWLEDGED) and not self._closed:
+        if self._blocked & ~_UNREAD and not self._closed:
             self._heard_at = now  # it is we who do not listen
         due = None if silence_s is None else self._heard_at + silence_s
         if due is not None and due <= now:
@@ -145,7 +148,7 @@ class Connection(asyncio.Protocol):
     def _read(self, data: bytes) -> None:
         """Read packets and give them to the dialogue until it has no room, or nothing is left."""
         dialogue = self.dialogue
-        while not self._closed:
+        for _ in range(BATCHES_A_TURN):
             room = min(dialogue.room, _BATCH)
             if self._held or self._blocked or room <= 0:
                 self._stash(data)
@@ -167,8 +170,16 @@ class Connection(asyncio.Protocol):
             if fault is not None:
                 dialogue.broken(fault)
                 return
-            if len(packets) < room:
+            if self._closed or len(packets) < room:
                 return
+        if self._reader.pending:
+            self._block(_TURN)
+            self._loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        if not self._closed:
+            self._unblock(_TURN)
+            self._read(b"")
 
     def _give(self, packets: list[Packet]) -> bool:
         """Give packets to the dialogue; hold those it has no room for, to be tried again soon."""

@@ -1,10 +1,9 @@
 """What is said on one connection: CONNECT, frames in, messages out, and every way it can end."""
 
 import logging
-import struct
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import mqtt5
 
@@ -30,12 +29,11 @@ from gateway.transports.mqtt_listener.house import House
 from gateway.transports.mqtt_listener.outbound import Outbound
 from gateway.transports.mqtt_listener.sessions import Session
 from gateway.transports.mqtt_listener.subscriptions import Grant, grant, withdraw
+from gateway.transports.mqtt_listener.wire import REFUSED, Wire, pubacks
 
 KEEP_ALIVE_FACTOR = 1.5
 _KNOWN_TOPICS = 64
-_REFUSED = 0x1_0000
-_PUBACK = 0x4002_0000
-_NOT_AUTHORIZED = 0x87
+_PINGRESP = b"\xd0\x00"
 
 _Code = mqtt5.ConnAckReasonCode
 _Bye = mqtt5.DisconnectReasonCode
@@ -46,22 +44,6 @@ _MQTT = Transport.MQTT
 log = logging.getLogger("gateway.transports.mqtt_listener")
 
 
-class Wire(Protocol):
-    """The connection's socket, as the dialogue sees it."""
-
-    def write(self, raw: bytes) -> None:
-        """Send bytes."""
-        ...
-
-    def close(self, farewell: bytes = b"") -> None:
-        """Send a last packet and close."""
-        ...
-
-    def acknowledged(self) -> None:
-        """Room was made by acknowledgements."""
-        ...
-
-
 class Dialogue:
     """One device's protocol state; the Sender of its frames, whose tokens are packet identifiers.
 
@@ -69,8 +51,8 @@ class Dialogue:
     """
 
     __slots__ = (
-        *("_admission", "_common_name", "_device", "_house", "_limit", "_outbound", "_over", "_session"),
-        *("_surplus", "_topics", "_unacknowledged", "_wire", "level", "silence_s"),
+        *("_admission", "_common_name", "_device", "_house", "_limit", "_outbound", "_over", "_pings"),
+        *("_session", "_surplus", "_topics", "_unacknowledged", "_wire", "level", "silence_s"),
     )
 
     def __init__(self, house: House, wire: Wire, common_name: str, *, surplus: bool) -> None:
@@ -88,6 +70,7 @@ class Dialogue:
         self._session: Session | None = None
         self._outbound: Outbound | None = None
         self._over = False
+        self._pings = 0
 
     @property
     def room(self) -> int:
@@ -109,6 +92,9 @@ class Dialogue:
                 self._other(packet)
             if self._over:
                 break
+        if self._pings:
+            self._wire.write(_PINGRESP * self._pings)
+            self._pings = 0
         return len(packets)
 
     def durable(self, tokens: Sequence[int]) -> None:
@@ -116,11 +102,7 @@ class Dialogue:
         self._unacknowledged -= len(tokens)
         if self._over:
             return
-        if max(tokens) < _REFUSED:
-            raw = struct.pack(f">{len(tokens)}I", *[_PUBACK | token for token in tokens])
-        else:
-            raw = b"".join(map(self._puback, tokens))
-        self._wire.write(raw)
+        self._wire.write(pubacks(tokens, self.level))
         self._wire.acknowledged()
 
     def broken(self, error: PacketError) -> None:
@@ -222,7 +204,7 @@ class Dialogue:
             self._overstepped(packet)
             return
         self._unacknowledged += 1
-        token = packet_id | _REFUSED
+        token = packet_id | REFUSED
         if not self._report(fault, packet.payload, packet.topic, token):
             self.durable((token,))
 
@@ -234,11 +216,6 @@ class Dialogue:
         else:
             fault = f"MQTT 5.0 section 3.3.4: more than {self._limit} frames unacknowledged"
             self._violation(_Bye.RECEIVE_MAX_EXCEEDED, fault, packet.payload, packet.topic)
-
-    def _puback(self, token: int) -> bytes:
-        if token >= _REFUSED and self.level == MQTT_5:
-            return struct.pack(">BBHB", 0x40, 3, token & 0xFFFF, _NOT_AUTHORIZED)
-        return struct.pack(">BBH", 0x40, 2, token & 0xFFFF)
 
     # everything else the device says
 
@@ -318,7 +295,7 @@ class Dialogue:
             self._outbound.acknowledged(packet.packet_id)
 
     def _ping(self, _packet: mqtt5.PingReqPacket) -> None:
-        self._wire.write(b"\xd0\x00")
+        self._pings += 1
 
     def _goodbye(self, packet: mqtt5.DisconnectPacket) -> None:
         admission, session = self._admission, self._session
