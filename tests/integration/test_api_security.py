@@ -2,12 +2,15 @@
 
 import logging
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import trustme
 from argon2 import PasswordHasher
 
 from gateway.api.passwords import new_token
@@ -309,3 +312,23 @@ def test_a_page_answers_forms_of_browsers_without_script(open_house: House) -> N
         again = client.post(f"/alerts/{alert}/close", data={**form, "outcome": "test"})
         assert again.status_code == 409
         assert "redan avslutat" in again.text
+
+
+def test_over_tls_the_cookie_is_held_to_this_host_and_the_browser_to_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    for number, part in enumerate(issued.cert_chain_pems):
+        part.write_to_path(tmp_path / "certificate.pem", append=number > 0)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    tls = {"certificate": str(tmp_path / "certificate.pem"), "key": str(tmp_path / "key.pem")}
+    with (
+        running(tmp_path, user=USERS, tls=tls) as house,
+        house.client(verify=trust, headers={"Origin": house.url}) as client,
+    ):
+        answer = client.post("/login", data={"name": "anna", "password": "night-shift"})
+        assert answer.headers["set-cookie"].startswith("__Host-vaka=")
+        assert "Secure" in answer.headers["set-cookie"]
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert client.get("/api/v1/alerts").status_code == 200

@@ -4,7 +4,7 @@
 (() => {
   const SILENT_AFTER_MS = 12000; // the gateway beats every 5 s
   const REOPEN_AFTER_MS = 20000;
-  const HOLD_AFTER_TOUCH_MS = 250;
+  const HOLD_AFTER_TOUCH_MS = 600;
 
   const link = document.getElementById("link");
   if (!link) return;
@@ -20,7 +20,22 @@
 
   let server = Date.parse(document.body.dataset.now);
   let heardAt = performance.now();
-  const now = () => server + (performance.now() - heardAt);
+  let pace = 1; // how fast the gateway's clock runs: a demonstration plays an evening in minutes
+  const now = () => server + (performance.now() - heardAt) * pace;
+
+  let mark = { server, local: heardAt };
+
+  function setClock(at) {
+    const local = performance.now();
+    const passed = local - mark.local;
+    if (passed >= 2000) {
+      const measured = (at - mark.server) / passed;
+      pace = Math.abs(measured - 1) < 0.1 ? 1 : Math.max(0, measured);
+      mark = { server: at, local };
+    }
+    server = at;
+    heardAt = local;
+  }
 
   function largest(seconds) {
     const minutes = Math.max(1, Math.floor(seconds / 60));
@@ -188,11 +203,12 @@
   let source = null;
   let first = true;
   let openedAt = 0;
+  let lastWord = performance.now();
 
   function heard(event) {
     const data = JSON.parse(event.data);
-    server = Date.parse(data.at);
-    heardAt = performance.now();
+    setClock(Date.parse(data.at));
+    lastWord = performance.now();
     connected(true);
     const bad = data.status !== "ok" && data.status !== "catching_up";
     write(disturbed, bad ? disturbed.dataset.text : "");
@@ -210,7 +226,7 @@
       write(text, text.dataset.connected);
       return;
     }
-    const time = new Date(Date.now() - (performance.now() - heardAt)).toLocaleTimeString("sv-SE");
+    const time = new Date(Date.now() - (performance.now() - lastWord)).toLocaleTimeString("sv-SE");
     const loud = document.createElement("strong");
     loud.textContent = lost.dataset.lost;
     const since = document.createElement("span");
@@ -238,7 +254,7 @@
   }
 
   function watch() {
-    const silent = performance.now() - heardAt;
+    const silent = performance.now() - lastWord;
     if (silent > SILENT_AFTER_MS || source.readyState === EventSource.CLOSED) connected(false);
     const stuck = silent > REOPEN_AFTER_MS || source.readyState === EventSource.CLOSED;
     if (stuck && performance.now() - openedAt > 5000) open();
