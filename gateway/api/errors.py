@@ -90,8 +90,7 @@ def problems(*codes: int) -> Responses:
         403: "Not allowed, or the request could be forged",
         404: "There is no such thing",
         409: "The answer does not fit the alert as it stands; nothing was changed",
-        413: "The body is too large",
-        429: "Too many attempts",
+        422: "Not understood: the wrong shape, or a value out of its limits",
         503: "The store or the journal is not available; send it again",
     }
-    return {code: {"model": Problem, "description": said[code]} for code in codes}
+    return {code: {"model": Problem, "description": said[code]} for code in sorted({*codes, 422})}

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.contract import StoreUnavailableError
+from gateway.model.frame import Frame
 from tests.browser.house import House, running
 
 
@@ -159,3 +161,57 @@ def test_the_description_names_every_operation_with_its_errors(page: httpx.Clien
         paths["/api/v1/alerts/{alert_id}/accept"]["post"]["responses"]
     )
     assert not [path for path in paths if not path.startswith(("/api/v1/", "/in/"))]
+
+
+def test_when_the_disk_refuses_nothing_is_taken_and_the_sender_may_try_again(
+    house: House, page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = press(house)
+
+    async def refuse(_frame: Frame) -> int:
+        raise StoreUnavailableError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(house.gateway.intake, "accept", refuse)
+        answer = page.post(f"/api/v1/alerts/{alert}/accept")
+        said = page.post(f"/alerts/{alert}/accept", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"]
+    assert (said.status_code, said.text) == (503, "Systemet kan inte spara just nu. Försök igen.")
+    assert page.get(f"/api/v1/alerts/{alert}").json()["alert"]["state"] == "offered"
+    assert page.post(f"/api/v1/alerts/{alert}/accept").status_code == 200
+
+
+def test_when_the_store_cannot_be_read_the_api_says_so(
+    house: House, page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("the disk is gone")
+
+    for name in ("closed_alerts", "traces", "quarantined", "alert"):
+        monkeypatch.setattr(house.gateway.store, name, refuse)
+    for path in ("alerts?state=closed", "alerts/x", "trace", "quarantine"):
+        assert page.get(f"/api/v1/{path}").status_code == 503
+    assert page.get("/closed").status_code == 503
+    assert page.get("/api/v1/alerts").status_code == 200, "open alerts need no disk"
+
+
+def test_an_answer_that_is_on_disk_and_not_yet_judged_says_just_that(
+    house: House, page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = press(house)
+
+    async def late(_position: int, _timeout_s: float) -> str:
+        raise TimeoutError
+
+    with monkeypatch.context() as slow:
+        slow.setattr(house.gateway.board, "settled", late)
+        answer = page.post(f"/api/v1/alerts/{alert}/accept")
+    assert (answer.status_code, answer.json()["code"]) == (202, "not_judged_yet")
+    house.wait(lambda: house.gateway.board.open_alerts()[0].assignee == "local")
+
+
+def test_the_alert_page_says_where_the_alarm_was_pressed(house: House, page: httpx.Client) -> None:
+    house.send("t/gps-1", "alarm.manual", latitude=59.6099, longitude=16.5448, accuracy_m=12.4)
+    (alert,) = [one for one in house.alerts() if one.device == "t/gps-1"]
+    assert "59.60990, 16.54480 (± 12 m)" in page.get(f"/alerts/{alert.id}").text
