@@ -26,10 +26,9 @@ from gateway.transports.mqtt_listener.handshake import (
     welcome,
 )
 from gateway.transports.mqtt_listener.house import House
-from gateway.transports.mqtt_listener.outbound import Outbound
+from gateway.transports.mqtt_listener.outbound import REFUSED, Outbound, Wire, pubacks
 from gateway.transports.mqtt_listener.sessions import Session
 from gateway.transports.mqtt_listener.subscriptions import Grant, grant, withdraw
-from gateway.transports.mqtt_listener.wire import REFUSED, Wire, pubacks
 
 KEEP_ALIVE_FACTOR = 1.5
 _KNOWN_TOPICS = 64
