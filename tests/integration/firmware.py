@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from mosquitto import Peer
 
 from gateway.model.vocabulary import BY_WIRE
+from tests.integration.mosquitto import Peer
 
 FOLDER = Path(__file__).parents[2] / "firmware-mocks" / "lock"
 PACKAGE = FOLDER / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from firmware import BASE, bodies, events, lock
-from mosquitto import Broker, Peer, free_port, mosquitto, peer, wait_for
+
+from tests.integration.firmware import BASE, bodies, events, lock
+from tests.integration.mosquitto import Broker, Peer, free_port, mosquitto, peer, wait_for
 
 VMS = [pytest.param("cpython", marks=pytest.mark.mosquitto), "wasm"]
 on_every_vm = pytest.mark.parametrize("vm", VMS)

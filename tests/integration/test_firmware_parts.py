@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import trustme
-from firmware import BASE, FOLDER, events, lock
 from hypothesis import given
 from hypothesis import strategies as st
-from mosquitto import mosquitto, peer, wait_for
+
+from tests.integration.firmware import BASE, FOLDER, events, lock
+from tests.integration.mosquitto import mosquitto, peer, wait_for
 
 SOURCES = sorted(FOLDER.glob("*.py")) + sorted(FOLDER.glob("esp32/*.py")) + sorted(FOLDER.glob("wasm/*.py"))
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from town import START
 
 from simulators.devices import Camera, Device, Dispenser, GpsAlarm, Lock, Profile, SocialAlarm
 from simulators.devices.base import Daily
 from simulators.outputs import Link, Message, Output
 from simulators.stage import Stage, play
+from tests.simulation.town import START
 
 
 def profile(name: str = "lock-001", **more: Any) -> Profile:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from town import START, Said, make_evening, said, steps_of
 
 from gateway.contract.errors import ConfigurationError
 from gateway.model.registry import Registry
@@ -21,6 +20,7 @@ from simulators.municipality import make_municipality
 from simulators.outputs import Link, Message
 from simulators.stage import Stage, digest, play
 from simulators.town import make_devices
+from tests.simulation.town import START, Said, make_evening, said, steps_of
 
 EVENING = make_evening()
 STEPS = steps_of(EVENING)
@@ -281,12 +281,15 @@ def test_another_start_than_half_past_six_is_refused() -> None:
         Evening(make_devices(registry, 1, start), 1, start)
 
 
-PRINT_DIGEST = "from town import make_evening, steps_of, digest; print(digest(steps_of(make_evening())))"
+PRINT_DIGEST = """
+from tests.simulation.town import digest, make_evening, steps_of
+print(digest(steps_of(make_evening())))
+"""
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_another_process_gives_the_same_bytes(hash_seed: str) -> None:
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, "-c", PRINT_DIGEST], env=environment, capture_output=True, text=True, check=True
     )
