@@ -70,7 +70,7 @@ def serve(config: Config = None) -> None:
 @app.command()
 @_plainly
 def demo(
-    homes: Annotated[int, typer.Option(min=1, max=500)] = 20,
+    homes: Annotated[int, typer.Option(min=20, max=500, help="The evening needs twenty.")] = 20,
     seed: int = 1,
     speed: Annotated[float, typer.Option(min=1, max=3600, help="Times real time.")] = 60,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the pages.")] = 8080,

@@ -34,14 +34,15 @@ class Demo:
         self._data = data
         self._speed = speed
         self._broker = broker
-        self._wall0 = time.time()
         midnight = datetime.now(ZoneInfo("Europe/Stockholm")).replace(
             hour=0, minute=0, second=0, microsecond=0
         )
         self._start = midnight + timedelta(hours=EVENING_STARTS)
         self._devices: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
-        _simulators("municipality", "--homes", str(homes), "--seed", str(seed), "--out", str(data))
+        since = ("--since", self._start.isoformat())
+        _simulators("municipality", "--homes", str(homes), "--seed", str(seed), "--out", str(data), *since)
+        self._wall0 = time.time()
         self._settings = self._settings_for(port)
 
     def run(self) -> None:

@@ -74,7 +74,8 @@ def matches(pattern: Sequence[str], parts: Sequence[str]) -> bool:
 def decode(frame: Frame, table: AdapterTable) -> Decoded:
     """Read one frame; never raises, because one bad frame must not stop the next."""
     if frame.fault:
-        return Decoded(failure=frame.fault, clause="transport")
+        clause, _, reason = frame.fault.partition(": ")
+        return Decoded(failure=reason or frame.fault, clause=clause if reason else "transport")
     if len(frame.payload) > MAX_PAYLOAD_BYTES:
         return Decoded(
             failure=f"payload of {len(frame.payload)} bytes, allowed {MAX_PAYLOAD_BYTES}",

@@ -13,6 +13,8 @@ from gateway.service.intake import JournalIntake
 OVERDUE_AFTER = timedelta(seconds=10)
 """A deadline that is this much past has not fired (alert rules, section 5.6, S7)."""
 LAG_FRAMES = 20_000
+LOST_AFTER = timedelta(seconds=60)
+"""A broker that is away longer is no hiccup."""
 
 
 class Health:
@@ -41,9 +43,19 @@ class Health:
             if alert.state is not AlertState.CLOSED and (alert.deadline is None or alert.deadline < oldest)
         ]
 
+    def _trouble(self, name: str, way: dict[str, Any]) -> str:
+        """Say what is wrong with a way in: a broker that stays lost, or that grants not every filter."""
+        lost_since = way.get("lost_since")
+        if lost_since is not None and self._clock.now() - lost_since > LOST_AFTER:
+            since = lost_since.isoformat(timespec="seconds")
+            return f"{name}: lost since {since}: {way.get('trouble') or 'no answer'}"
+        return f"{name}: refuses {', '.join(way['refused'])}" if way.get("refused") else ""
+
     def report(self) -> dict[str, Any]:
         """Return the state of every part; `status` is ok, catching_up or failing, with the reasons."""
         reasons = [reason for reason in (self._intake.failing, self._engine.failing) if reason]
+        ways_in = self._ways_in()
+        reasons += [reason for name, way in ways_in.items() if (reason := self._trouble(name, way))]
         if forgotten := self.forgotten():
             reasons.append(f"{len(forgotten)} open alerts have no deadline to come")
         if self._engine.lag > LAG_FRAMES and not self._engine.catching_up:
@@ -55,5 +67,5 @@ class Health:
             "engine": {"cursor": self._engine.cursor, "lag": self._engine.lag},
             "alerts": {"open": len(self._board.open_alerts()), "forgotten": len(forgotten)},
             "devices": {"enrolled": len(self._board.statuses), "discovered": len(self._board.discovered)},
-            "ways_in": self._ways_in(),
+            "ways_in": ways_in,
         }
