@@ -17,6 +17,7 @@ demo: ## twenty homes and a scripted evening, with the staff page on localhost
 test: ## every test; the coverage of the pure core is reported and has a floor
 	@scripts/environment requirements-dev.txt
 	@scripts/system-packages $(SERVERS)
+	@scripts/node-packages firmware-mocks/lock
 	$(BIN)/pytest $(CORE) --cov --cov-report=term:skip-covered
 	$(BIN)/pytest $(WHOLE)
 

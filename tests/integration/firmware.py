@@ -51,8 +51,9 @@ class Lock:
         }
         path = folder / "lock.json"
         path.write_text(json.dumps(config))
+        command = command_of(vm)  # may skip the test, so before anything is opened
         self._log = (folder / "lock.log").open("ab")
-        self.process = subprocess.Popen([*command_of(vm), str(path)], stderr=self._log, stdout=self._log)
+        self.process = subprocess.Popen([*command, str(path)], stderr=self._log, stdout=self._log)
 
     def cut(self) -> None:
         self.process.kill()
