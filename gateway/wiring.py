@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import asdict
@@ -37,6 +38,9 @@ from gateway.transports.webhook import webhook_router
 
 log = logging.getLogger(__name__)
 
+REGISTRY_WITHIN_S = 4.0
+"""So long the start waits for the registry to be walked; behind a backlog the last one serves meanwhile."""
+
 
 class Gateway:
     """One process: everything that serves one data directory."""
@@ -64,12 +68,13 @@ class Gateway:
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.health = Health(self.engine, self.intake, self.board, self.clock, self._ways_in)
         self.server: uvicorn.Server | None = None
+        self._socket: socket.socket | None = None
 
     @property
     def page(self) -> str:
         """The address of the staff page, once the gateway runs."""
         api = self.settings.api
-        port = self.server.servers[0].sockets[0].getsockname()[1] if self.server else api.port
+        port = self._socket.getsockname()[1] if self._socket else api.port
         host = f"[{api.host}]" if ":" in api.host else api.host
         return f"{'https' if api.tls else 'http'}://{host}:{port}/"
 
@@ -77,26 +82,27 @@ class Gateway:
         """Serve until `stop` is set or a part fails; then finish what was accepted and close."""
         self.engine.load()
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._finish)
+            engine = asyncio.create_task(self.engine.run(), name="engine")
+            stack.push_async_callback(self._finish, engine)
             tasks = [
-                asyncio.create_task(self.engine.run(), name="engine"),
                 asyncio.create_task(self.intake.run(self.engine.room), name="intake"),
                 asyncio.create_task(self.dispatcher.run(), name="dispatch"),
             ]
             stack.push_async_callback(_cancel, tasks)
             await self._take_registry()
             if self.listener is not None:
-                await self.listener.start()
+                await self._listen(self.listener)
                 stack.push_async_callback(self.listener.stop)
             tasks += [
                 asyncio.create_task(client.run(), name=f"broker {client.name}") for client in self.brokers
             ]
-            tasks.append(asyncio.create_task(self._serve(), name="api"))
+            self._socket = stack.enter_context(self._bind())
+            tasks.append(asyncio.create_task(self._serve(self._socket), name="api"))
             await self._started()
             if ready is not None:
                 await ready()
             stopping = asyncio.create_task(stop.wait())
-            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([engine, *tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             await self._stop_api(tasks[-1])
         for task in done - {stopping}:
@@ -114,7 +120,12 @@ class Gateway:
         payload = document.model_dump_json(exclude_defaults=True).encode()
         frame = Frame(Transport.REGISTRY, "registry", payload, self.clock.now(), ingress="file")
         position = await self.intake.accept(frame)
-        if refusal := await self.board.settled(position, timeout_s=60):
+        try:
+            refusal = await self.board.settled(position, timeout_s=REGISTRY_WITHIN_S)
+        except TimeoutError:
+            log.warning("the registry waits behind %d journalled frames", self.engine.lag)
+            return
+        if refusal:
             raise ConfigurationError(f"{self.settings.registry}: {refusal}")
 
     def _make_listener(self) -> MqttListener:
@@ -139,6 +150,25 @@ class Gateway:
             ways["listener"] = asdict(self.listener.counters)
         return ways
 
+    async def _listen(self, listener: MqttListener) -> None:
+        try:
+            await listener.start()
+        except OSError as error:
+            wanted = self.settings.listener
+            found = f"listener.host, listener.port: found {wanted.host}:{wanted.port}: {error.strerror}"
+            raise ConfigurationError(f"{found}; allowed: an address of this machine and a free port") from error
+
+    def _bind(self) -> socket.socket:
+        api = self.settings.api
+        family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+        try:
+            return socket.create_server((api.host, api.port), family=family, backlog=1024)
+        except OSError as error:
+            found = f"api.host, api.port: found {api.host}:{api.port}: {error.strerror}"
+            raise ConfigurationError(
+                f"{found}; allowed: an address of this machine and a free port"
+            ) from error
+
     def _app(self) -> FastAPI:
         app = create_app(
             self.settings, self.board, self.store, self.journal, self.intake, self.clock, self.health.report
@@ -146,7 +176,7 @@ class Gateway:
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
-    async def _serve(self) -> None:
+    async def _serve(self, listening: socket.socket) -> None:
         api = self.settings.api
         config = uvicorn.Config(
             self._app(),
@@ -160,7 +190,7 @@ class Gateway:
         )
         self.server = uvicorn.Server(config)
         self.server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # signals are the command's
-        await self.server.serve()
+        await self.server.serve(sockets=[listening])
 
     async def _started(self) -> None:
         while self.server is None or not self.server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
@@ -173,10 +203,11 @@ class Gateway:
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(task), 5)
 
-    async def _finish(self) -> None:
+    async def _finish(self, engine: asyncio.Task[None]) -> None:
         """Write and walk what was accepted, then close the files."""
         await self.intake.drain()
-        await self.engine.stop()
+        self.engine.stop()
+        await asyncio.wait([engine])
         self.journal.close()
         self.store.close()
         self._lock.close()

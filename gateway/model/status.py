@@ -12,7 +12,8 @@ class DeviceStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `slots` holds each state slot's present event type and `since` when it was entered. `newest_at`
     is the device time of its newest event, the watermark that makes most events provably new.
-    `recent` holds digests of its last payloads, for protocols without an idempotency key.
+    `recent` holds digests of its last payloads, for protocols without an idempotency key. The
+    containers are replaced, never changed, so that a shallow copy is a true picture.
     """
 
     device: str

@@ -53,13 +53,14 @@ def sent_again(hearing: Hearing) -> bool:
     """Tell whether a protocol without ids sent this again after a lost acknowledgement (its DUP flag)."""
     if hearing.reading.key or not hearing.reading.happened:
         return False
-    frame, recent = hearing.frame, hearing.status.recent
+    frame, recent = hearing.frame, dict(hearing.status.recent)
     digest = blake2b(frame.payload, key=frame.channel.encode()[:64], digest_size=8).hexdigest()
     digest = f"{digest}:{hearing.reading.type}"
     before = recent.pop(digest, None)
     recent[digest] = frame.received_at
     while len(recent) > RECENT_PAYLOADS:
         recent.pop(next(iter(recent)))
+    hearing.status.recent = recent
     return frame.duplicate and before is not None and frame.received_at - before <= REPEAT_WINDOW
 
 
@@ -85,8 +86,8 @@ def _why_not_level(hearing: Hearing, acted: dict[str, str]) -> str | None:
 
 
 def _enter(status: DeviceStatus, word: EventType, at: datetime) -> None:
-    status.slots[word.slot] = word.name
-    status.since[word.slot] = at
+    status.slots = {**status.slots, word.slot: word.name}
+    status.since = {**status.since, word.slot: at}
     if word.slot in status.uncertain:
         status.uncertain = [slot for slot in status.uncertain if slot != word.slot]
 

@@ -93,7 +93,7 @@ def _why_not(
     state: State, hearing: Hearing, identity: str, known: frozenset[str], acted: dict[str, str]
 ) -> tuple[Verdict, str] | None:
     """Say why a reading is no event, and bring the status up to date; None when it is news."""
-    if identity in known or identity in state.fresh or sent_again(hearing):
+    if identity in known or state.uncommitted(identity) or sent_again(hearing):
         return Verdict.DUPLICATE, "the same event was received before"
     status, at = hearing.status, hearing.at
     if hearing.reading.values.battery_percent is not None:

@@ -1,6 +1,7 @@
 """State: what the single writer knows, and the changes since its last commit."""
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 from typing import Any
@@ -36,7 +37,8 @@ class State:
         self.alerts = dict(snapshot.alerts)
         self.deliveries = dict(snapshot.deliveries)
         self.changes = Changes()
-        self.fresh: set[str] = set()
+        self._fresh: set[str] = set()
+        self._in_commit: set[str] = set()
         self.offered: list[str] = []
         self._memories = dict(snapshot.memories)
         self._timers: dict[str, Timer] = {}
@@ -47,9 +49,15 @@ class State:
             self._enqueue(timer)
 
     def take_changes(self) -> Changes:
-        """Hand over what changed since the last call; the caller commits it before the next batch."""
+        """Hand over what changed since the last call, as it stands now.
+
+        The caller may go on with the next batch while this one is committed, but must have it
+        committed before it takes the changes of the next.
+        """
         taken, self.changes = self.changes, Changes()
-        self.fresh.clear()
+        taken.statuses = {key: copy(status) for key, status in taken.statuses.items()}
+        taken.discovered = {key: copy(device) for key, device in taken.discovered.items()}
+        self._in_commit, self._fresh = self._fresh, set()
         return taken
 
     # --- registry and devices ---
@@ -87,7 +95,11 @@ class State:
     def add_event(self, event: Event) -> None:
         """Append to the event log."""
         self.changes.events.append(event)
-        self.fresh.add(event.id)
+        self._fresh.add(event.id)
+
+    def uncommitted(self, event: str) -> bool:
+        """Tell whether the event was accepted since the last commit that is surely done."""
+        return event in self._fresh or event in self._in_commit
 
     def trace(self, remark: Trace) -> None:
         """Say why a frame went no further, or what was judged."""

@@ -55,6 +55,9 @@ class Engine:
         self._batch = batch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tick_on_its_way = False
+        self._committing: asyncio.Task[None] | None = None
+        self._walked = 0
+        self._stopping = False
         self.catching_up = True
         self.cursor = 0
         self.state = State()
@@ -63,14 +66,14 @@ class Engine:
     def load(self) -> None:
         """Take up the state of the last commit."""
         snapshot = self._store.load()
-        self.cursor = snapshot.cursor
+        self.cursor = self._walked = snapshot.cursor
         self.state = State(snapshot)
         for observer in self._observers:
             observer.load(snapshot)
 
     @property
     def lag(self) -> int:
-        """How many journalled frames are not yet walked."""
+        """How many journalled frames are not yet committed."""
         return self._journal.last() - self.cursor
 
     def room(self) -> bool:
@@ -78,31 +81,34 @@ class Engine:
 
         After a restart with a backlog the journal takes frames all the same: what is on disk is safe.
         """
-        return self.catching_up or self.lag < self._batch
+        return self.catching_up or self._journal.last() - self._walked < self._batch
 
     async def run(self) -> None:
-        """Work off what the journal already holds, then live, until cancelled."""
+        """Work off what the journal already holds, then live, until told to stop; never cancel it."""
         while True:
             frames = await self._take()
             if frames:
                 await self._work(frames)
             else:
+                await self._committed()
                 self.catching_up = False
+                if self._stopping:
+                    self._thread.shutdown()
+                    return
                 await self._wait()
             self._intake.consumed()
 
-    async def stop(self) -> None:
-        """Finish what is journalled, and end the thread."""
-        while frames := await self._take():
-            await self._work(frames)
-        self._thread.shutdown()
+    def stop(self) -> None:
+        """Let `run` return once everything journalled is walked and committed."""
+        self._stopping = True
+        self._intake.arrived.set()
 
     async def _wait(self) -> None:
         """Wait for frames, or for the next timer, whose tick goes through the journal like any input."""
         due_at = self.state.next_due()
         wait_s = None if due_at is None or self._tick_on_its_way else self._clock.wait_s(due_at)
         self._intake.arrived.clear()
-        if self.lag:
+        if self._journal.last() > self._walked or self._stopping:
             return
         try:
             async with asyncio.timeout(wait_s):
@@ -122,14 +128,14 @@ class Engine:
         if not self._tick_on_its_way:
             self._tick_if_due()
         journalled = self._intake.journalled
-        while journalled and journalled[0].position <= self.cursor:
+        while journalled and journalled[0].position <= self._walked:
             journalled.popleft()
-        if journalled and journalled[0].position == self.cursor + 1:
+        if journalled and journalled[0].position == self._walked + 1:
             return self._contiguous()
-        if not self.lag:
+        if self._journal.last() == self._walked:
             return []
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, self._journal.read, self.cursor, self._batch)
+        return await loop.run_in_executor(None, self._journal.read, self._walked, self._batch)
 
     def _tick_if_due(self) -> None:
         due_at = self.state.next_due()
@@ -138,21 +144,33 @@ class Engine:
 
     def _contiguous(self) -> list[Frame]:
         frames: list[Frame] = []
-        journalled, expected = self._intake.journalled, self.cursor + 1
+        journalled, expected = self._intake.journalled, self._walked + 1
         while journalled and journalled[0].position == expected and len(frames) < self._batch:
             frames.append(journalled.popleft())
             expected += 1
         return frames
 
     async def _work(self, frames: Sequence[Frame]) -> None:
-        """Walk and commit a batch; if the walk breaks, frame by frame: one frame must not stop the rest."""
+        """Walk a batch while the one before is committed; if the walk breaks, go frame by frame.
+
+        One frame must not stop the rest.
+        """
         try:
             changes = await self._walk_all(frames)
         except Exception:
             log.exception("a batch of %d frames failed; taking them one by one", len(frames))
             await self._one_by_one(frames)
         else:
-            await self._commit(changes, frames[-1].position)
+            await self._committed()
+            self._walked = frames[-1].position
+            commit = self._commit(changes, self._walked)
+            self._committing = asyncio.create_task(commit, name=f"commit up to {self._walked}")
+
+    async def _committed(self) -> None:
+        """Wait until the batch in commit is on disk."""
+        if self._committing is not None:
+            await self._committing
+            self._committing = None
 
     async def _walk_all(self, frames: Sequence[Frame]) -> Changes:
         walk, state = self._walk, self.state
@@ -166,6 +184,7 @@ class Engine:
         return state.take_changes()
 
     async def _one_by_one(self, frames: Sequence[Frame]) -> None:
+        await self._committed()
         for frame in frames:
             self.state = State(self._store.load())
             try:
@@ -176,6 +195,7 @@ class Engine:
                 self.state.quarantine(frame, "", POISON, "engine")
                 changes = self.state.take_changes()
             await self._commit(changes, frame.position)
+            self._walked = frame.position
 
     async def _look_up(self, ids: Sequence[str]) -> frozenset[str]:
         if not ids:
@@ -183,7 +203,7 @@ class Engine:
         pause_s = RETRY_FIRST_S
         while True:
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.known, ids)
+                return await asyncio.get_running_loop().run_in_executor(None, self._store.known, ids)
             except StoreUnavailableError as error:
                 pause_s = await self._refused(error, pause_s)
 

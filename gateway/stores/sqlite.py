@@ -20,12 +20,11 @@ AUTOCHECKPOINT_PAGES = 16_000
 ROWS_A_STEP = (128, 16, 4, 1)
 """Sizes of the statements that take many rows; few sizes, so that each is prepared once."""
 EPOCH = datetime.fromtimestamp(0, UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def to_us(at: datetime) -> int:
     """Return microseconds since 1970, UTC."""
-    return (at - EPOCH) // _MICROSECOND
+    return round(at.timestamp() * 1_000_000)
 
 
 def from_us(us: int) -> datetime:

@@ -181,7 +181,8 @@ class Dialogue:
             )
             return True
         if len(packet.payload) > MAX_PAYLOAD_BYTES:
-            fault = f"standard device interface, version 1, limits: payload of {len(packet.payload)} bytes, allowed {MAX_PAYLOAD_BYTES}"
+            found = f"payload of {len(packet.payload)} bytes, allowed {MAX_PAYLOAD_BYTES}"
+            fault = f"standard device interface, version 1, limits: {found}"
             self._violation(_Bye.PACKET_TOO_LARGE, fault, packet.payload, topic)
             return True
         if self._admission is None or not self._admission.rights.may_publish(topic):
