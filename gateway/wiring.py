@@ -154,9 +154,10 @@ class Gateway:
         try:
             await listener.start()
         except OSError as error:
-            wanted = self.settings.listener
-            found = f"listener.host, listener.port: found {wanted.host}:{wanted.port}: {error.strerror}"
-            raise ConfigurationError(f"{found}; allowed: an address of this machine and a free port") from error
+            where = self.settings.listener
+            found = f"listener.host, listener.port: found {where.host}:{where.port}: {error.strerror}"
+            allowed = "an address of this machine and a free port"
+            raise ConfigurationError(f"{found}; allowed: {allowed}") from error
 
     def _bind(self) -> socket.socket:
         api = self.settings.api

@@ -232,7 +232,7 @@ RAW: list[tuple[str, bytes, str]] = [
     (
         "bad credentials",
         b"\x10\x18\x00\x04MQTT\x04\xc2\x00\x3c\x00\x01a\x00\x04demo\x00\x03bad",
-        "credentials",
+        "password",
     ),
 ]
 
