@@ -34,13 +34,18 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sequence: int | None = None
 
 
+MAX_MILLISECONDS = 0xFFFF_FFFF_FFFF
+
+
 def event_id(device: str, key: str, at: datetime) -> str:
     """Return the deterministic id of an event: 48 bits of time, then 80 bits of identity, in hexadecimal.
 
     The same device, key and device time always give the same id, so a message that is sent again is
     the same event; and ids sort by time, so that a store's index grows at its end.
     """
-    milliseconds = max(0, int(at.timestamp() * 1000)) & 0xFFFF_FFFF_FFFF
+    milliseconds = int(at.timestamp() * 1000)
+    if not 0 <= milliseconds <= MAX_MILLISECONDS:
+        milliseconds = 0  # before 1970: it sorts first, and the identity still tells it apart
     identity = blake2b(f"{device}\0{key}".encode(), digest_size=10).hexdigest()
     return f"{milliseconds:012x}{identity}"
 

@@ -11,7 +11,7 @@ class DeviceStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The latest word of one enrolled device. Owned and changed by the single writer only.
 
     `slots` holds each state slot's present event type and `since` when it was entered. `newest_at`
-    is the device time of its newest event, the watermark that makes most events provably new.
+    is the latest device time of all its events, the watermark that makes most events provably new.
     `recent` holds digests of its last payloads, for protocols without an idempotency key. The
     containers are replaced, never changed, so that a shallow copy is a true picture.
     """

@@ -16,18 +16,20 @@ RECENT_PAYLOADS = 8
 class Hearing:
     """One reading of one enrolled device, with what we knew of the device before.
 
-    `at` is when it happened, never later than its receipt: a clock in the future must not make
-    everything after it look old.
+    `said_at` is when the device says that it happened; `at` the same, but never later than its
+    receipt: a clock in the future must not make everything after it look old.
     """
 
-    __slots__ = ("at", "frame", "reading", "status", "word")
+    __slots__ = ("at", "frame", "reading", "said_at", "status", "word")
 
     def __init__(self, status: DeviceStatus, frame: Frame, reading: Reading) -> None:
         self.status = status
         self.frame = frame
         self.reading = reading
         self.word: EventType = VOCABULARY[reading.type]
-        self.at: datetime = min(reading.occurred_at or frame.received_at, frame.received_at)
+        received_at = frame.received_at
+        self.said_at: datetime = reading.occurred_at or received_at
+        self.at: datetime = min(received_at, self.said_at)
 
     @property
     def stale(self) -> bool:

@@ -44,13 +44,14 @@ def normalise(
     """Yield the events of one frame; what is no event leaves status, a discovered device or a trace."""
     remarks: list[Trace] = []
     told = False
+    enrolments = state.registry.enrolments
     acted: dict[str, str] = {}
     for index, item in enumerate(decoded.items):
         if isinstance(item, Ignored):
             remarks.append(Trace(frame.position, "decode", Verdict.IGNORED, item.reason))
             continue
         device = _device(state, decoded.adapter, item.native_id)
-        enrolment = state.registry.enrolments.get(device.id) if device else None
+        enrolment = enrolments.get(device.id) if device else None
         if device is None or enrolment is None:
             remarks.append(_discover(state, frame, decoded.adapter, item))
             continue
@@ -95,19 +96,18 @@ def _why_not(
     """Say why a reading is no event, and bring the status up to date; None when it is news."""
     if identity in known or state.uncommitted(identity) or sent_again(hearing):
         return Verdict.DUPLICATE, "the same event was received before"
-    status, at = hearing.status, hearing.at
+    status, said_at = hearing.status, hearing.said_at
     if hearing.reading.values.battery_percent is not None:
         status.battery_percent = hearing.reading.values.battery_percent
     reason = why_not_news(hearing, acted)
-    if status.newest_at is None or at > status.newest_at:
-        status.newest_at = at
+    if status.newest_at is None or said_at > status.newest_at:
+        status.newest_at = said_at
     return None if reason is None else (Verdict.NOT_NEWS, reason)
 
 
 def _event(hearing: Hearing, device: Device, enrolment: Enrolment, identity: str, now: datetime) -> Event:
     frame, reading = hearing.frame, hearing.reading
-    occurred_at = reading.occurred_at or frame.received_at
-    late = frame.received_at - occurred_at
+    late = frame.received_at - hearing.said_at
     wrong = not -FUTURE_AFTER <= late <= ANCIENT_AFTER
     return Event(
         id=identity,
@@ -116,7 +116,7 @@ def _event(hearing: Hearing, device: Device, enrolment: Enrolment, identity: str
         kind=device.kind,
         home=enrolment.home,
         person=enrolment.person,
-        occurred_at=occurred_at,
+        occurred_at=hearing.said_at,
         received_at=frame.received_at,
         processed_at=now,
         clock=ClockQuality.UNSYNCED if wrong else reading.clock,

@@ -104,3 +104,11 @@ def test_a_rejected_message_of_a_known_device_is_quarantined_and_told(town: Town
     assert [alert.text for alert in changes.alerts.values()] == ["rejected_message"]
     again = town.take(Transport.MQTT, f"vaka/1/{PENDANT}/event", b"{nonsense")
     assert [alert.count for alert in again.alerts.values()] == [2]
+
+
+def test_an_event_in_the_future_sent_again_is_still_a_duplicate(town: Town) -> None:
+    ahead = town.now + timedelta(minutes=10)
+    assert types(town.send(PENDANT, "alarm.manual", id_="f", at=ahead)) == ["alarm.manual"]
+    assert types(town.send(PENDANT, "alarm.manual", id_="f", at=ahead)) == []
+    town.now += timedelta(minutes=1)
+    assert types(town.send(PENDANT, "alarm.manual", id_="f", at=ahead)) == []
