@@ -52,6 +52,8 @@ def _plainly(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except VakaError as error:
             typer.echo(str(error), err=True)
+        except BrokenPipeError:
+            raise  # the reader of our output has had enough: no fault of anybody's
         except OSError as error:
             typer.echo(f"{error.filename or 'system'}: {error.strerror or error}", err=True)
         raise typer.Exit(2)

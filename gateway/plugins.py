@@ -1,11 +1,12 @@
-"""Plugins: adapters and rules as installed packages declare them, ours like a stranger's."""
+"""Plugins: adapters, rules and channels as installed packages declare them, ours like a stranger's."""
 
 from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 
-from gateway.contract import Adapter, ConfigurationError, Rule
+from gateway.contract import Adapter, ConfigurationError, Notifier, Rule
 from gateway.model.frame import Frame
 from gateway.pipeline.decode import WEBHOOK_PREFIX
+from gateway.service.board import Board
 
 
 def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
@@ -20,6 +21,12 @@ def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
 def load_rules() -> list[Rule]:
     """Return every installed rule."""
     return [rule for entry in entry_points(group="vaka.rules") for rule in entry.load()]
+
+
+def load_notifiers(board: Board) -> dict[str, Notifier]:
+    """Return every installed channel by its name in deliveries."""
+    made: list[Notifier] = [entry.load()(board) for entry in entry_points(group="vaka.notifiers")]
+    return {notifier.channel: notifier for notifier in sorted(made, key=lambda one: one.channel)}
 
 
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:

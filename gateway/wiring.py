@@ -14,13 +14,11 @@ from fastapi import FastAPI
 from gateway.api.app import create_app
 from gateway.api.security import webhook_authoriser
 from gateway.config import Settings, load_registry
-from gateway.contract import Clock, ConfigurationError, Notifier
+from gateway.contract import Clock, ConfigurationError
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry
-from gateway.notifiers.console import ConsoleNotifier
-from gateway.notifiers.page import PageNotifier
 from gateway.pipeline.walk import Walk
-from gateway.plugins import load_adapters, load_rules, urgency
+from gateway.plugins import load_adapters, load_notifiers, load_rules, urgency
 from gateway.service.board import Board
 from gateway.service.clock import SystemClock
 from gateway.service.dispatch import Dispatcher
@@ -59,7 +57,7 @@ class Gateway:
             queue_frames=settings.limits.queue_frames,
             urgent=urgency(self.adapters),
         )
-        notifiers: dict[str, Notifier] = {"page": PageNotifier(self.board), "console": ConsoleNotifier()}
+        notifiers = load_notifiers(self.board)
         self.dispatcher = Dispatcher(notifiers, self.intake, self.clock, self.board.alert)
         walk = Walk(self.adapters, load_rules(), tuple(notifiers))
         machinery = Machinery(walk, self.store, self.journal, self.intake, self.clock)

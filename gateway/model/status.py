@@ -48,7 +48,8 @@ class Discovered(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A durable promise to look again. `set_at` survives restarts: an overdue timer fires at once, marked.
 
-    `owner` is a rule's id, or "alert" for an alert's own deadline; `subject` a device, home or alert.
+    `owner` is a rule's id, or "alert" for an alert's own deadline; `subject` a device, home or alert;
+    `cause` the event for which it was set, if one.
     """
 
     owner: str
@@ -57,6 +58,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_at: datetime
     set_at: datetime
     note: str = ""
+    cause: str | None = None
 
     @property
     def key(self) -> str:

@@ -16,3 +16,8 @@ class PageNotifier:
     async def deliver(self, delivery: Delivery, alert: Alert) -> str:  # noqa: ARG002 - the port's shape
         """Return "" when a page is open for the recipient, else that none is."""
         return "" if self._board.watched(delivery.recipient) else "no page is open"
+
+
+def make(board: Board) -> PageNotifier:
+    """Make the channel."""
+    return PageNotifier(board)

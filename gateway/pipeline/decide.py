@@ -114,7 +114,7 @@ def _cause(source: Source, now: datetime) -> Cause:
     timer, frame = source
     return Cause(
         name=f"tick {timer.name} {timer.due_at.isoformat()}",
-        event=None,
+        event=timer.cause,
         frame=frame.position,
         occurred_at=timer.due_at,
         heard_at=timer.set_at,
@@ -172,6 +172,7 @@ def _timer(state: State, rule: Rule, subject: str, cause: Cause, decision: Arm) 
         due_at=max(decision.due_at, soonest),
         set_at=state.now,
         note=decision.note,
+        cause=cause.event,
     )
 
 
