@@ -1,4 +1,4 @@
-"""`vaka decode` on messages of the samples' form; the samples' own facts stand as golden frames in adapters/."""
+"""`vaka decode` on messages of the samples' form; the samples themselves are golden frames in adapters/."""
 
 import json
 from pathlib import Path
