@@ -45,7 +45,9 @@ class Health:
 
     def _trouble(self, name: str, way: dict[str, Any]) -> str:
         """Say what is wrong with a way in: a broker that stays lost, or that grants not every filter."""
-        lost_since = way.get("lost_since")
+        if "lost_since" not in way:
+            return ""
+        lost_since = way["lost_since"]
         if lost_since is not None and self._clock.now() - lost_since > LOST_AFTER:
             since = lost_since.isoformat(timespec="seconds")
             return f"{name}: lost since {since}: {way.get('trouble') or 'no answer'}"
