@@ -56,6 +56,7 @@ class Engine:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tick_on_its_way = False
         self._committing: asyncio.Task[None] | None = None
+        self._taken = 0
         self._walked = 0
         self._stopping = False
         self.catching_up = True
@@ -66,7 +67,7 @@ class Engine:
     def load(self) -> None:
         """Take up the state of the last commit."""
         snapshot = self._store.load()
-        self.cursor = self._walked = snapshot.cursor
+        self.cursor = self._walked = self._taken = snapshot.cursor
         self.state = State(snapshot)
         for observer in self._observers:
             observer.load(snapshot)
@@ -77,17 +78,20 @@ class Engine:
         return self._journal.last() - self.cursor
 
     def room(self) -> bool:
-        """Tell whether the journal may take another group: few wait, so that an SOS is soon reached.
+        """Tell whether the journal may take another group: one is walked while the next is written.
 
+        No more wait between the two, so that an SOS, which passes all that wait before, is soon reached.
         After a restart with a backlog the journal takes frames all the same: what is on disk is safe.
         """
-        return self.catching_up or self._journal.last() - self._walked < self._batch
+        return self.catching_up or self._journal.last() - self._taken < self._batch
 
     async def run(self) -> None:
         """Work off what the journal already holds, then live, until told to stop; never cancel it."""
         while True:
             frames = await self._take()
             if frames:
+                self._taken = frames[-1].position
+                self._intake.consumed()
                 await self._work(frames)
             else:
                 await self._committed()
@@ -96,7 +100,6 @@ class Engine:
                     self._thread.shutdown()
                     return
                 await self._wait()
-            self._intake.consumed()
 
     def stop(self) -> None:
         """Let `run` return once everything journalled is walked and committed."""
@@ -143,9 +146,12 @@ class Engine:
             self._tick()
 
     def _contiguous(self) -> list[Frame]:
+        """Take what follows in memory; only up to an urgent frame if one waits, so that it is not held up."""
         frames: list[Frame] = []
         journalled, expected = self._intake.journalled, self._walked + 1
-        while journalled and journalled[0].position == expected and len(frames) < self._batch:
+        urgent = self._intake.urgent_until - self._walked
+        most = min(urgent, self._batch) if urgent > 0 else self._batch
+        while journalled and journalled[0].position == expected and len(frames) < most:
             frames.append(journalled.popleft())
             expected += 1
         return frames

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 ACCEPT_WITHIN_S = 8.0
 """An accepted frame is on disk within this or its sender is told no (standards: acknowledgement <= 8 s)."""
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
+ALONGSIDE = 32
+"""Other frames that share an urgent frame's group: few, so that it is soon on disk and walked."""
 MAX_IN_MEMORY = 8192
 """Journalled frames handed over in memory; past it the engine reads them back from the journal."""
 
@@ -52,16 +54,20 @@ class JournalIntake:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self.journalled: deque[Frame] = deque()
         self.arrived = asyncio.Event()
+        self.urgent_until = 0
         self.taken = 0
         self.failing: str = ""
 
     def offer(self, frame: Frame, sender: Sender | None = None, token: int = 0) -> bool:
         """Queue a frame; False when the queue's limit is reached and nothing was taken."""
         urgent, normal = self._lanes
-        hurry = self._urgent(frame)
-        if len(urgent) + len(normal) >= self._limit and not (hurry or frame.transport in INTERNAL):
+        if frame.transport in INTERNAL or self._urgent(frame):
+            urgent.append((frame, sender, token))
+            self._room.set()
+        elif len(urgent) + len(normal) >= self._limit:
             return False
-        (urgent if hurry or frame.transport in INTERNAL else normal).append((frame, sender, token))
+        else:
+            normal.append((frame, sender, token))
         self._wake.set()
         return True
 
@@ -91,12 +97,13 @@ class JournalIntake:
         """Write group after group until cancelled; `room` tells whether the engine can take one more."""
         while True:
             await self._wake.wait()
-            while not room():
+            while not self._lanes[0] and not room():
                 self._room.clear()
                 await self._room.wait()
+            urgent = len(self._lanes[0])
             group = self._next_group()
             await self._write([frame for frame, _, _ in group])
-            self._tell(group)
+            self._tell(group, min(urgent, len(group)))
 
     async def drain(self) -> None:
         """Write what waits, once, and stop the thread; for a clean stop."""
@@ -104,12 +111,12 @@ class JournalIntake:
             await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._append, [g[0] for g in group]
             )
-            self._tell(group)
+            self._tell(group, 0)
         self._thread.shutdown()
 
     def _next_group(self, size: int = 0) -> list[Waiting]:
         urgent, normal = self._lanes
-        size = size or self._batch
+        size = size or (min(self._batch, len(urgent) + ALONGSIDE) if urgent else self._batch)
         group = [urgent.popleft() for _ in range(min(size, len(urgent)))]
         group.extend(normal.popleft() for _ in range(min(size - len(group), len(normal))))
         if not urgent and not normal:
@@ -140,9 +147,11 @@ class JournalIntake:
         for position, frame in enumerate(frames, first):
             force_setattr(frame, "position", position)
 
-    def _tell(self, group: Sequence[Waiting]) -> None:
+    def _tell(self, group: Sequence[Waiting], urgent: int) -> None:
         """Pass the frames on and tell each sender once what is safe."""
         tokens: dict[Sender, list[int]] = {}
+        if urgent:
+            self.urgent_until = group[urgent - 1][0].position
         for frame, sender, token in group:
             if len(self.journalled) < MAX_IN_MEMORY:
                 self.journalled.append(frame)

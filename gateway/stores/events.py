@@ -1,15 +1,25 @@
 """Events as rows: the place in the log grows with the frame, so that a frame's events are a range."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from gateway.model.event import Event, load_values
-from gateway.model.vocabulary import ClockQuality, DeviceKind
-from gateway.stores.sqlite import from_us, to_us
 
 PLACES_A_FRAME = 4096
 """More events than one frame of 64 KiB can hold."""
+Row = tuple[int, str, str, str, bytes]
+"""place, id, device, type, body: the whole event as JSON."""
+
+
+class _Stored(Event, frozen=True, kw_only=True, gc=False):
+    """An event whose values still wait for the decoder of its type."""
+
+    values: msgspec.Raw  # type: ignore[assignment] # only while it is read
+
+
+_decode = msgspec.json.Decoder(_Stored).decode
+_encode = msgspec.json.encode
 
 
 def first_place(frame: int) -> int:
@@ -17,44 +27,16 @@ def first_place(frame: int) -> int:
     return frame * PLACES_A_FRAME
 
 
-def row_of_event(event: Event, place: int) -> tuple[object, ...]:
-    """Return the columns of an event."""
-    return (
-        place,
-        event.id,
-        event.type,
-        event.device,
-        event.kind.value,
-        event.home,
-        event.person,
-        to_us(event.occurred_at),
-        to_us(event.received_at),
-        to_us(event.processed_at),
-        event.clock.value,
-        event.frame,
-        event.sequence,
-        msgspec.json.encode(event.values),
-    )
+def rows_of_events(events: Iterable[Event]) -> Iterator[Row]:
+    """Yield the rows of events, those of one frame numbered in their order."""
+    frame, index = 0, 0
+    for event in events:
+        frame, index = (frame, index + 1) if event.frame == frame else (event.frame, 0)
+        yield frame * PLACES_A_FRAME + index, event.id, event.device, event.type, _encode(event)
 
 
-def event_of_row(row: Any) -> Event:
-    """Return the event of a row."""
-    _, id_, type_, device, kind, home, person, occurred, received, processed, clock, frame, sequence, body = (
-        row
-    )
-    return Event(
-        id=id_,
-        type=type_,
-        device=device,
-        kind=DeviceKind(kind),
-        home=home,
-        person=person,
-        occurred_at=from_us(occurred),
-        received_at=from_us(received),
-        processed_at=from_us(processed),
-        clock=ClockQuality(clock),
-        late_s=(received - occurred) / 1e6,
-        frame=frame,
-        values=load_values(type_, body),
-        sequence=sequence,
-    )
+def event_of_body(body: bytes) -> Event:
+    """Return the event of a row's body."""
+    stored = _decode(body)
+    fields = {name: getattr(stored, name) for name in Event.__struct_fields__}
+    return Event(**fields | {"values": load_values(stored.type, bytes(stored.values))})

@@ -5,17 +5,8 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITH
 CREATE TABLE IF NOT EXISTS events (
   place INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
-  type TEXT NOT NULL,
   device TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  home TEXT NOT NULL,
-  person TEXT,
-  occurred_us INTEGER NOT NULL,
-  received_us INTEGER NOT NULL,
-  processed_us INTEGER NOT NULL,
-  clock TEXT NOT NULL,
-  frame INTEGER NOT NULL,
-  sequence INTEGER,
+  type TEXT NOT NULL,
   body BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_of_device ON events (device, place);

@@ -16,7 +16,7 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.registry import RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
-from gateway.stores.events import event_of_row, first_place, row_of_event
+from gateway.stores.events import event_of_body, first_place, rows_of_events
 from gateway.stores.schema import SCHEMA
 from gateway.stores.sqlite import Checkpointer, from_us, insert, open_durable, to_us, transaction
 
@@ -81,7 +81,7 @@ class SqliteStore:
 
     def _write_facts(self, changes: Changes) -> None:
         put = self._put
-        put("INSERT OR IGNORE INTO events", map(row_of_event, changes.events, _places(changes)))
+        put("INSERT OR IGNORE INTO events", rows_of_events(changes.events))
         put(
             "INSERT INTO traces (frame, step, verdict, reason, clause, device)",
             ((t.frame, t.step, t.verdict.value, t.reason, t.clause, t.device) for t in changes.traces),
@@ -152,15 +152,16 @@ class SqliteStore:
         """Return events with their place in the log, oldest first (newest first for a device)."""
         if frame is not None:
             rows = self._ask(
-                "SELECT * FROM events WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
+                "SELECT place, body FROM events WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
                 (first_place(frame), first_place(frame + 1), limit),
             )
         elif device is not None:
-            query = "SELECT * FROM events WHERE device = ? ORDER BY place DESC LIMIT ?"
+            query = "SELECT place, body FROM events WHERE device = ? ORDER BY place DESC LIMIT ?"
             rows = self._ask(query, (device, limit))
         else:
-            rows = self._ask("SELECT * FROM events WHERE place > ? ORDER BY place LIMIT ?", (after, limit))
-        return [(row[0], event_of_row(row)) for row in rows]
+            query = "SELECT place, body FROM events WHERE place > ? ORDER BY place LIMIT ?"
+            rows = self._ask(query, (after, limit))
+        return [(place, event_of_body(body)) for place, body in rows]
 
     def traces(self, *, frame: int | None = None, limit: int = 100) -> list[Trace]:
         """Return the remarks on one frame, or the newest remarks."""
@@ -203,14 +204,6 @@ class SqliteStore:
     def _decoded(self, query: str, parameters: Sequence[object], kind: type[Any]) -> list[Any]:
         decoder = msgspec.json.Decoder(kind)
         return [decoder.decode(row[0]) for row in self._ask(query, parameters)]
-
-
-def _places(changes: Changes) -> Iterable[int]:
-    """Number the events of each frame, in their order."""
-    frame, index = 0, 0
-    for event in changes.events:
-        frame, index = (frame, index + 1) if event.frame == frame else (event.frame, 0)
-        yield first_place(frame) + index
 
 
 def _alert_row(alert: Alert) -> tuple[object, ...]:

@@ -24,7 +24,10 @@ def turned(state: Path) -> list[str]:
     """The turns of the bolt in the gateway's event log, by the lock's own time."""
     log = sqlite3.connect(f"file:{state}/state.db?mode=ro", uri=True, timeout=5)
     try:
-        words = "SELECT type FROM events WHERE device = ? AND type LIKE 'lock.%' ORDER BY occurred_us"
+        words = (
+            "SELECT type FROM events WHERE device = ? AND type LIKE 'lock.%' "
+            "ORDER BY json_extract(body, '$.occurred_at')"
+        )
         return [word for (word,) in log.execute(words, (DEVICE,))]
     finally:
         log.close()
