@@ -1,6 +1,7 @@
 """The port for state: one transaction a batch, and the questions people ask."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -15,8 +16,14 @@ from gateway.model.trace import Trace
 
 
 class Changes(msgspec.Struct):
-    """Everything one batch of inputs changed; committed as one transaction with the cursor."""
+    """Everything one batch of inputs changed; committed as one transaction with the cursor.
 
+    `now` is the moment that the state has come to, `listening_since` when the gateway last began to
+    hear again after it had been away.
+    """
+
+    now: datetime | None = None
+    listening_since: datetime | None = None
     events: list[Event] = []
     traces: list[Trace] = []
     quarantine: list[tuple[Frame, str, str, str]] = []  # frame, device, reason, clause
@@ -42,6 +49,8 @@ class Snapshot(msgspec.Struct):
     timers: dict[str, Timer]
     alerts: dict[str, Alert]
     deliveries: dict[str, Delivery]
+    now: datetime | None = None
+    listening_since: datetime | None = None
 
 
 class Store(Protocol):
@@ -70,12 +79,17 @@ class Store(Protocol):
         """Return the alerts closed last, newest first."""
         ...
 
-    def history(self, alert_id: str) -> list[AlertEntry]:
-        """Return the course of events of an alert, oldest first."""
+    def history(
+        self, alert_id: str, *, after: int | None = None, limit: int | None = None
+    ) -> list[AlertEntry]:
+        """Return the course of events of an alert, oldest first.
+
+        At most `limit` entries: the first ones after version `after`, without it the newest ones.
+        """
         ...
 
-    def deliveries(self, alert_id: str) -> list[Delivery]:
-        """Return the deliveries of an alert, oldest first."""
+    def deliveries(self, alert_id: str, *, limit: int | None = None) -> list[Delivery]:
+        """Return the deliveries of an alert, oldest first; with a limit the newest of them."""
         ...
 
     def events(

@@ -6,18 +6,25 @@ from hashlib import blake2b
 from gateway.model.frame import Frame
 from gateway.model.reading import Reading
 from gateway.model.status import DeviceStatus
-from gateway.model.vocabulary import VOCABULARY, EventType
+from gateway.model.vocabulary import VOCABULARY, ClockQuality, EventType
 
 REPEAT_WINDOW = timedelta(minutes=10)
 """How long an identical payload with the duplicate flag, from a protocol without ids, is a re-sent one."""
 RECENT_PAYLOADS = 8
+NEVER_TAKEN_FOR_A_REPEAT = frozenset({"alarm.manual", "fall.detected", "button.pressed"})
+"""Calls for help: one counted twice is harmless, one taken for a repeat is not."""
+LINK_SKEW = timedelta(seconds=60)
+"""What a clock may be slow by: a last will has the time of its receipt, and the "online" that follows it has
+the device's; only an "online" or "offline" older than this is history."""
+ANCIENT_AFTER = timedelta(days=366)
+"""A device time older than this says that the clock is wrong, not that the event is."""
 
 
 class Hearing:
     """One reading of one enrolled device, with what we knew of the device before.
 
-    `said_at` is when the device says that it happened; `at` the same, but never later than its
-    receipt: a clock in the future must not make everything after it look old.
+    `said_at` is when the device says that it happened; `at` is what its place among the states is
+    judged by: the same, or its receipt where the device's clock cannot be believed.
     """
 
     __slots__ = ("at", "frame", "reading", "said_at", "status", "word")
@@ -29,7 +36,12 @@ class Hearing:
         self.word: EventType = VOCABULARY[reading.type]
         received_at = frame.received_at
         self.said_at: datetime = reading.occurred_at or received_at
-        self.at: datetime = min(received_at, self.said_at)
+        believed = (
+            reading.clock is ClockQuality.SYNCED
+            and received_at - ANCIENT_AFTER < self.said_at < received_at
+            and not (self.word.slot == "link" and received_at - self.said_at < LINK_SKEW)
+        )
+        self.at: datetime = self.said_at if believed else received_at
 
     @property
     def stale(self) -> bool:
@@ -53,11 +65,12 @@ def why_not_news(hearing: Hearing, acted: dict[str, str]) -> str | None:
 
 def sent_again(hearing: Hearing) -> bool:
     """Tell whether a protocol without ids sent this again after a lost acknowledgement (its DUP flag)."""
-    if hearing.reading.key or not hearing.reading.happened:
+    reading = hearing.reading
+    if reading.key or not reading.happened or reading.type in NEVER_TAKEN_FOR_A_REPEAT:
         return False
     frame, recent = hearing.frame, dict(hearing.status.recent)
     digest = blake2b(frame.payload, key=frame.channel.encode()[:64], digest_size=8).hexdigest()
-    digest = f"{digest}:{hearing.reading.type}"
+    digest = f"{digest}:{reading.type}"
     before = recent.pop(digest, None)
     recent[digest] = frame.received_at
     while len(recent) > RECENT_PAYLOADS:

@@ -11,15 +11,14 @@ from gateway.model.status import DeviceStatus, Discovered
 from gateway.model.trace import Trace, Verdict
 from gateway.model.vocabulary import ClockQuality
 from gateway.pipeline.decode import Decoded
-from gateway.pipeline.news import Hearing, sent_again, why_not_news
+from gateway.pipeline.news import ANCIENT_AFTER, Hearing, sent_again, why_not_news
 from gateway.pipeline.state import State
 
 NO_TIME = datetime.fromtimestamp(0, UTC)
 MAX_DISCOVERED = 10_000
 """Discovered devices kept by name; past it new ones are only traced, so that noise cannot fill memory."""
 FUTURE_AFTER = timedelta(seconds=300)
-ANCIENT_AFTER = timedelta(days=366)
-"""A device time further off than these says that the clock is wrong, not that the event is."""
+"""A device time further ahead than this says that the clock is wrong, not that the event is."""
 
 
 def doubtful(state: State, decoded: Iterable[Decoded]) -> list[str]:
@@ -28,14 +27,15 @@ def doubtful(state: State, decoded: Iterable[Decoded]) -> list[str]:
     An id contains the device's time, so an event newer than everything its device has sent is
     certainly new; only the others can be duplicates.
     """
-    return [
-        _identity(device, reading)
-        for result in decoded
-        for reading in result.items
-        if isinstance(reading, Reading) and reading.key
-        if (device := _device(state, result.adapter, reading.native_id))
-        if not _newer(state.statuses.get(device.id), reading)
-    ]
+    asked: list[str] = []
+    for result in decoded:
+        for reading in result.items:
+            if not isinstance(reading, Reading) or not reading.key:
+                continue
+            watched = state.watched(result.adapter, reading.native_id)
+            if watched is not None and not _newer(watched.status, reading):
+                asked.append(_identity(watched.device, reading))
+    return asked
 
 
 def normalise(
@@ -44,20 +44,19 @@ def normalise(
     """Yield the events of one frame; what is no event leaves status, a discovered device or a trace."""
     remarks: list[Trace] = []
     told = False
-    enrolments = state.registry.enrolments
     acted: dict[str, str] = {}
     for index, item in enumerate(decoded.items):
         if isinstance(item, Ignored):
             remarks.append(Trace(frame.position, "decode", Verdict.IGNORED, item.reason))
             continue
-        device = _device(state, decoded.adapter, item.native_id)
-        enrolment = enrolments.get(device.id) if device else None
-        if device is None or enrolment is None:
+        watched = state.watched(decoded.adapter, item.native_id)
+        if watched is None:
             remarks.append(_discover(state, frame, decoded.adapter, item))
             continue
-        status = state.status(device.id)
-        status.last_seen_at = frame.received_at
-        state.touched(status)
+        device, status = watched.device, watched.status
+        if not frame.retained and item.type != "device.offline":
+            status.last_seen_at = frame.received_at
+        state.changes.statuses[device.id] = status
         identity = _identity(device, item) if item.key else _frame_identity(device, frame, index)
         hearing = Hearing(status, frame, item)
         reason = _why_not(state, hearing, identity, known, acted)
@@ -65,14 +64,10 @@ def normalise(
             remarks.append(Trace(frame.position, "normalise", *reason, device=device.id))
             continue
         told = True
-        yield _event(hearing, device, enrolment, identity, now)
+        yield _event(hearing, device, watched.enrolment, identity, now)
     if not told:
         for remark in remarks:
             state.trace(remark)
-
-
-def _device(state: State, adapter: str, native_id: str) -> Device | None:
-    return state.registry.by_native.get((adapter, native_id))
 
 
 def _identity(device: Device, reading: Reading) -> str:
@@ -84,10 +79,9 @@ def _frame_identity(device: Device, frame: Frame, index: int) -> str:
     return event_id(device.id, f"frame {frame.position} {index}", frame.received_at)
 
 
-def _newer(status: DeviceStatus | None, reading: Reading) -> bool:
-    if status is None or status.newest_at is None or reading.occurred_at is None:
-        return False
-    return reading.occurred_at > status.newest_at
+def _newer(status: DeviceStatus, reading: Reading) -> bool:
+    newest_at, occurred_at = status.newest_at, reading.occurred_at
+    return newest_at is not None and occurred_at is not None and occurred_at > newest_at
 
 
 def _why_not(

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertEntry, AlertState
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.event import Event
 from gateway.model.frame import Frame
-from gateway.model.registry import Registry, RegistryDocument
+from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace
 
@@ -20,6 +22,14 @@ NO_FACTS: Mapping[str, Any] = {}
 EMPTY = Snapshot(0, RegistryDocument(), {}, {}, {}, {}, {}, {})
 ALERT_OWNER = "alert"
 """Owner of the timers that are alerts' own deadlines."""
+
+
+class Watched(msgspec.Struct, frozen=True, gc=False):
+    """An enrolled device with its meaning and its latest word."""
+
+    device: Device
+    enrolment: Enrolment
+    status: DeviceStatus
 
 
 class State:
@@ -30,7 +40,9 @@ class State:
     """
 
     def __init__(self, snapshot: Snapshot = EMPTY) -> None:
-        self.now = datetime.min.replace(tzinfo=UTC)
+        self.away = timedelta(0)
+        self.listening_since = snapshot.listening_since
+        self.now = snapshot.now or datetime.min.replace(tzinfo=UTC)
         self.registry = Registry(snapshot.registry)
         self.statuses = dict(snapshot.statuses)
         self.discovered = dict(snapshot.discovered)
@@ -45,8 +57,10 @@ class State:
         self._queue: list[tuple[datetime, str]] = []
         self._open = {(a.rule, a.subject): a.id for a in self.alerts.values()}
         self._zones: dict[str, ZoneInfo] = {}
+        self._watched: dict[tuple[str, str], Watched] = {}
         for timer in snapshot.timers.values():
             self._enqueue(timer)
+        self.remind_all()
 
     def take_changes(self) -> Changes:
         """Hand over what changed since the last call, as it stands now.
@@ -55,6 +69,7 @@ class State:
         committed before it takes the changes of the next.
         """
         taken, self.changes = self.changes, Changes()
+        taken.now, taken.listening_since = self.now, self.listening_since
         taken.statuses = {key: copy(status) for key, status in taken.statuses.items()}
         taken.discovered = {key: copy(device) for key, device in taken.discovered.items()}
         self._in_commit, self._fresh = self._fresh, set()
@@ -67,12 +82,26 @@ class State:
         self.registry = Registry(document)
         self.changes.registry = document
         self._zones.clear()
+        self._watched.clear()
 
     def zone(self, tenant: str) -> ZoneInfo:
         """Return a tenant's time zone."""
         found = self._zones.get(tenant)
         if found is None:
             found = self._zones[tenant] = ZoneInfo(self.registry.tenants[tenant].time_zone)
+        return found
+
+    def watched(self, adapter: str, native_id: str) -> Watched | None:
+        """Return the enrolled device of a vendor's identity."""
+        found = self._watched.get((adapter, native_id))
+        if found is not None:
+            return found
+        device = self.registry.by_native.get((adapter, native_id))
+        enrolment = self.registry.enrolments.get(device.id) if device else None
+        if device is None or enrolment is None:
+            return None
+        found = Watched(device, enrolment, self.status(device.id))
+        self._watched[adapter, native_id] = found
         return found
 
     def status(self, device: str) -> DeviceStatus:
@@ -200,6 +229,12 @@ class State:
             self.arm(
                 Timer(owner=ALERT_OWNER, subject=alert_id, name="deadline", due_at=due_at, set_at=self.now)
             )
+
+    def remind_all(self) -> None:
+        """Arm the deadline of every open alert that lacks its timer: none may be forgotten."""
+        for alert in self.alerts.values():
+            if deadline_key(alert.id) not in self._timers:
+                self._arm_deadline(alert.id, alert.deadline or self.now)
 
     def offer(self, alert_id: str) -> None:
         """Ask for the alert to be routed at the end of this step: it is new, moved up, or rings again."""

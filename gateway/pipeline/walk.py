@@ -1,10 +1,10 @@
 """The walk: one journalled frame through the steps; the one function that live, replay and simulation run."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.contract import Adapter, Rule
-from gateway.model.frame import Frame, Transport
+from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.registry import Device, RegistryDocument
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline.answer import answer, expired
@@ -15,7 +15,8 @@ from gateway.pipeline.receipt import receipt
 from gateway.pipeline.route import route
 from gateway.pipeline.state import ALERT_OWNER, State
 
-INSIDE = frozenset({Transport.PERSON, Transport.CLOCK, Transport.REGISTRY, Transport.RECEIPT})
+AWAY_AFTER = timedelta(seconds=30)
+"""A gateway that heard nothing for longer before it started had been away: silence until then is its own."""
 
 
 class Walk:
@@ -28,7 +29,7 @@ class Walk:
 
     def read(self, frame: Frame) -> Decoded:
         """Decode a frame; inputs made inside the house have nothing to decode."""
-        return NOTHING if frame.transport in INSIDE else decode(frame, self.table)
+        return NOTHING if frame.transport in INTERNAL else decode(frame, self.table)
 
     def doubtful(self, state: State, decoded: Sequence[Decoded]) -> list[str]:
         """Return the event ids to look up in the event log before these frames are walked."""
@@ -42,8 +43,9 @@ class Walk:
         Deterministic: the same state, frame, readings and known ids give the same changes
         (`processed_at` is only noted on events). Frames are judged for the time of their receipt.
         """
-        state.now = max(state.now, frame.received_at)
-        if frame.transport not in INSIDE:
+        state.away = max(frame.received_at - state.now, timedelta(0))
+        state.now += state.away
+        if frame.transport not in INTERNAL:
             self._device(state, frame, decoded, known, processed_at)
         elif frame.transport is Transport.PERSON:
             answer(state, frame)
@@ -76,7 +78,9 @@ class Walk:
             judge_rejection(state, device, frame, decoded.failure, decoded.clause)
 
     def _tick(self, state: State, frame: Frame) -> None:
-        """Fire every timer that is due, oldest promise first."""
+        """Fire every timer that is due, oldest promise first; a `start` notes how long nobody listened."""
+        if frame.channel == "start" and state.away > AWAY_AFTER:
+            state.listening_since = state.now
         while (timer := state.pop_due(state.now)) is not None:
             if timer.owner == ALERT_OWNER:
                 expired(state, timer, frame)

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 from collections import OrderedDict
+from copy import copy
 from datetime import UTC, datetime
 from itertools import count
 from types import TracebackType
@@ -124,8 +125,9 @@ class Board:
     def load(self, snapshot: Snapshot) -> None:
         """Take over the state as of the last commit; whoever listens must read everything again."""
         self.registry = Registry(snapshot.registry)
-        self.statuses = dict(snapshot.statuses)
-        self.discovered = dict(snapshot.discovered)
+        # Copies: the engine changes its own in place, and people see only what was committed.
+        self.statuses = {key: copy(status) for key, status in snapshot.statuses.items()}
+        self.discovered = {key: copy(device) for key, device in snapshot.discovered.items()}
         self._alerts = {key: alert for key, alert in snapshot.alerts.items() if _is_open(alert)}
         for subscription in self._subscriptions:
             subscription.ask_reload()
@@ -165,8 +167,9 @@ class Board:
         return len(self._subscriptions)
 
     def watched(self, recipient: str) -> bool:
-        """Tell whether a page is open that shows this team's alerts."""
-        return any(s.page and (not s.teams or recipient in s.teams) for s in self._subscriptions)
+        """Tell whether a page is open that shows the alerts of this team, or of a whole `tenant:<id>`."""
+        meant = self.registry.teams_meant(recipient)
+        return any(s.page and (not s.teams or not meant.isdisjoint(s.teams)) for s in self._subscriptions)
 
     async def settled(self, position: int, timeout_s: float) -> str:
         """Wait until the engine has passed that journal position; return "" or why it refused.

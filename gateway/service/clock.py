@@ -3,13 +3,24 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+SLEW = 0.9
+"""How fast a clock that was set back goes on until the wall has caught up: deadlines stretch by a tenth."""
+
 
 class SystemClock:
-    """Wall time."""
+    """Wall time that never goes back: set back, it goes on a little slower until the wall has caught up."""
+
+    def __init__(self) -> None:
+        self._last = datetime.now(UTC)
+        self._mark = time.monotonic()
 
     def now(self) -> datetime:
         """Return the present moment, UTC."""
-        return datetime.now(UTC)
+        mark, wall = time.monotonic(), datetime.now(UTC)
+        if wall < self._last:
+            wall = self._last + timedelta(seconds=(mark - self._mark) * SLEW)
+        self._last, self._mark = wall, mark
+        return wall
 
     def wait_s(self, until: datetime) -> float:
         """Return how many real seconds to wait until that moment, 0 if it is past."""

@@ -2,20 +2,37 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import ParamSpec, Protocol, TypeVar
 
-from gateway.contract import Changes, Clock, Journal, Snapshot, Store, StoreUnavailableError
+from gateway.contract import (
+    Changes,
+    Clock,
+    ConfigurationError,
+    Journal,
+    Snapshot,
+    Store,
+    StoreUnavailableError,
+)
 from gateway.model.frame import Frame, Transport
+from gateway.model.trace import Trace, Verdict
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
 from gateway.service.intake import JournalIntake
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
+MAX_WAIT_S = 1.0
+"""The longest sleep: a clock that was set forward is noticed within it."""
+NONE_KNOWN: frozenset[str] = frozenset()
 POISON = "the engine failed on this frame; its bytes are kept here"
 
 
@@ -43,7 +60,12 @@ class Machinery:
 
 
 class Engine:
-    """Owns the state. Nobody else changes it; observers see what was committed, never what is in work."""
+    """Owns the state. Nobody else changes it; observers see what was committed, never what is in work.
+
+    While a batch is committed in the store's thread the next one is walked. A batch that fails (a rule,
+    an adapter or a value that cannot be stored, past every guard before) is taken again frame by frame
+    from the last commit, and the frame that fails alone goes to quarantine.
+    """
 
     def __init__(self, machinery: Machinery, observers: Sequence[Observer], *, batch: int) -> None:
         self._walk = machinery.walk
@@ -58,6 +80,7 @@ class Engine:
         self._committing: asyncio.Task[None] | None = None
         self._taken = 0
         self._walked = 0
+        self._careful_until = 0
         self._stopping = False
         self.catching_up = True
         self.cursor = 0
@@ -65,12 +88,15 @@ class Engine:
         self.failing = ""
 
     def load(self) -> None:
-        """Take up the state of the last commit."""
+        """Take up the state of the last commit; ConfigurationError if the journal is not the state's own."""
         snapshot = self._store.load()
-        self.cursor = self._walked = self._taken = snapshot.cursor
-        self.state = State(snapshot)
+        if snapshot.cursor > self._journal.last():
+            found = f"the state has walked {snapshot.cursor} frames, the journal holds {self._journal.last()}"
+            raise ConfigurationError(f"data_dir: {found}; allowed: both files of one gateway, of one moment")
+        self._reset(snapshot)
         for observer in self._observers:
             observer.load(snapshot)
+        self._offer_tick("start")
 
     @property
     def lag(self) -> int:
@@ -93,95 +119,86 @@ class Engine:
                 self._taken = frames[-1].position
                 self._intake.consumed()
                 await self._work(frames)
-            else:
-                await self._committed()
-                self.catching_up = False
-                if self._stopping:
-                    self._thread.shutdown()
-                    return
-                await self._wait()
+                continue
+            if not await self._settled():
+                continue
+            self.catching_up = False
+            if self._stopping:
+                self._thread.shutdown()
+                return
+            await self._wait()
 
     def stop(self) -> None:
         """Let `run` return once everything journalled is walked and committed."""
         self._stopping = True
         self._intake.arrived.set()
 
+    # --- taking frames ---
+
     async def _wait(self) -> None:
         """Wait for frames, or for the next timer, whose tick goes through the journal like any input."""
         due_at = self.state.next_due()
-        wait_s = None if due_at is None or self._tick_on_its_way else self._clock.wait_s(due_at)
+        wait_s = MAX_WAIT_S
+        if due_at is not None and not self._tick_on_its_way:
+            wait_s = min(wait_s, self._clock.wait_s(due_at))
         self._intake.arrived.clear()
         if self._journal.last() > self._walked or self._stopping:
             return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._intake.arrived.wait()
-        except TimeoutError:
-            self._tick()
-
-    def _tick(self) -> None:
-        now = self._clock.now()
-        frame = Frame(
-            transport=Transport.CLOCK, channel="tick", payload=b"", received_at=now, ingress="engine"
-        )
-        self._tick_on_its_way = self._intake.offer(frame)
 
     async def _take(self) -> list[Frame]:
         """Return the next frames in order: from memory, or from the journal where memory has a gap."""
-        if not self._tick_on_its_way:
-            self._tick_if_due()
+        due_at = self.state.next_due()
+        if due_at is not None and not self._tick_on_its_way and self._clock.wait_s(due_at) <= 0:
+            self._offer_tick("tick")
+        most = 1 if self._walked < self._careful_until else self._batch
         journalled = self._intake.journalled
         while journalled and journalled[0].position <= self._walked:
             journalled.popleft()
         if journalled and journalled[0].position == self._walked + 1:
-            return self._contiguous()
+            return self._contiguous(most)
         if self._journal.last() == self._walked:
             return []
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, self._journal.read, self._walked, self._batch)
+        return await self._persistently(None, self._journal.read, self._walked, most)
 
-    def _tick_if_due(self) -> None:
-        due_at = self.state.next_due()
-        if due_at is not None and self._clock.wait_s(due_at) <= 0:
-            self._tick()
-
-    def _contiguous(self) -> list[Frame]:
+    def _contiguous(self, most: int) -> list[Frame]:
         """Take what follows in memory; only up to an urgent frame if one waits, so that it is not held up."""
         frames: list[Frame] = []
         journalled, expected = self._intake.journalled, self._walked + 1
         urgent = self._intake.urgent_until - self._walked
-        most = min(urgent, self._batch) if urgent > 0 else self._batch
+        most = min(urgent, most) if urgent > 0 else most
         while journalled and journalled[0].position == expected and len(frames) < most:
             frames.append(journalled.popleft())
             expected += 1
         return frames
 
-    async def _work(self, frames: Sequence[Frame]) -> None:
-        """Walk a batch while the one before is committed; if the walk breaks, go frame by frame.
+    def _offer_tick(self, name: str) -> None:
+        frame = Frame(Transport.CLOCK, name, b"", self._clock.now(), ingress="engine")
+        self._tick_on_its_way = self._intake.offer(frame)
 
-        One frame must not stop the rest.
-        """
+    # --- walking and committing ---
+
+    async def _work(self, frames: Sequence[Frame]) -> None:
+        """Walk a batch while the one before is committed, and start its own commit."""
         try:
             changes = await self._walk_all(frames)
         except Exception:
-            log.exception("a batch of %d frames failed; taking them one by one", len(frames))
-            await self._one_by_one(frames)
-        else:
-            await self._committed()
+            log.exception("frames %d to %d could not be walked", frames[0].position, frames[-1].position)
+            await self._settled()
+            await self._start_over(frames)
+            return
+        if await self._settled():
             self._walked = frames[-1].position
             commit = self._commit(changes, self._walked)
             self._committing = asyncio.create_task(commit, name=f"commit up to {self._walked}")
 
-    async def _committed(self) -> None:
-        """Wait until the batch in commit is on disk."""
-        if self._committing is not None:
-            await self._committing
-            self._committing = None
-
     async def _walk_all(self, frames: Sequence[Frame]) -> Changes:
         walk, state = self._walk, self.state
         decoded = [walk.read(frame) for frame in frames]
-        known = await self._look_up(walk.doubtful(state, decoded))
+        asked = walk.doubtful(state, decoded)
+        known = await self._persistently(None, self._store.known, asked) if asked else NONE_KNOWN
         now = self._clock.now()
         for frame, result in zip(frames, decoded, strict=True):
             if frame.transport is Transport.CLOCK:
@@ -189,48 +206,60 @@ class Engine:
             walk.step(state, frame, result, known, now)
         return state.take_changes()
 
-    async def _one_by_one(self, frames: Sequence[Frame]) -> None:
-        await self._committed()
-        for frame in frames:
-            self.state = State(self._store.load())
-            try:
-                changes = await self._walk_all([frame])
-            except Exception:
-                log.exception("frame %d is put in quarantine", frame.position)
-                self.state = State(self._store.load())
-                self.state.quarantine(frame, "", POISON, "engine")
-                changes = self.state.take_changes()
-            await self._commit(changes, frame.position)
-            self._walked = frame.position
+    async def _settled(self) -> bool:
+        """Wait until the batch in commit is on disk; False when it could not be, and is taken again."""
+        if self._committing is None:
+            return True
+        try:
+            await self._committing
+        except Exception:
+            log.exception("frames %d to %d could not be committed", self.cursor + 1, self._walked)
+            self._committing = None
+            await self._start_over([])
+            return False
+        self._committing = None
+        return True
 
-    async def _look_up(self, ids: Sequence[str]) -> frozenset[str]:
-        if not ids:
-            return frozenset()
-        pause_s = RETRY_FIRST_S
-        while True:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(None, self._store.known, ids)
-            except StoreUnavailableError as error:
-                pause_s = await self._refused(error, pause_s)
+    async def _start_over(self, frames: Sequence[Frame]) -> None:
+        """Go back to the last commit and on from there frame by frame; quarantine what fails alone."""
+        alone = len(frames) == 1 or self._walked == self.cursor + 1
+        until = max([self._walked, *(frame.position for frame in frames)])
+        self._reset(await self._persistently(None, self._store.load))
+        self._careful_until = max(self._careful_until, until)
+        if alone and until == self.cursor + 1:
+            (poison,) = await self._persistently(None, self._journal.read, self.cursor, 1)
+            self.state.quarantine(poison, "", POISON, "engine")
+            self.state.trace(Trace(poison.position, "engine", Verdict.QUARANTINED, POISON, "engine"))
+            await self._commit(self.state.take_changes(), poison.position)
+            self._walked = self._taken = poison.position
 
     async def _commit(self, changes: Changes, cursor: int) -> None:
         """Commit, trying until the disk takes it: nothing is shown or sent before."""
-        loop = asyncio.get_running_loop()
-        pause_s = RETRY_FIRST_S
-        while True:
-            try:
-                await loop.run_in_executor(self._thread, self._store.commit, changes, cursor)
-                break
-            except StoreUnavailableError as error:
-                pause_s = await self._refused(error, pause_s)
-        self.failing = ""
+        await self._persistently(self._thread, self._store.commit, changes, cursor)
         self.cursor = cursor
         for observer in self._observers:
             observer.publish(changes, cursor)
 
-    async def _refused(self, error: StoreUnavailableError, pause_s: float) -> float:
-        if not self.failing:
-            log.critical("the state cannot be written or read: %s", error)
-        self.failing = str(error)
-        await asyncio.sleep(pause_s)
-        return min(pause_s * 2, RETRY_MAX_S)
+    def _reset(self, snapshot: Snapshot) -> None:
+        self.cursor = self._walked = self._taken = snapshot.cursor
+        self.state = State(snapshot)
+        self._tick_on_its_way = False
+
+    async def _persistently(
+        self, thread: ThreadPoolExecutor | None, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Do blocking work in a thread, and again as long as the disk refuses."""
+        loop = asyncio.get_running_loop()
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                done = await loop.run_in_executor(thread, partial(work, *args, **kwargs))
+            except StoreUnavailableError as error:
+                if not self.failing:
+                    log.critical("the journal or the state cannot be used: %s", error)
+                self.failing = str(error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RETRY_MAX_S)
+            else:
+                self.failing = ""
+                return done

@@ -18,8 +18,14 @@ ACCEPT_WITHIN_S = 8.0
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
 ALONGSIDE = 32
 """Other frames that share an urgent frame's group: few, so that it is soon on disk and walked."""
+URGENT_A_SOURCE = 64
+"""Urgent frames of one source that may wait in the fast lane; its further ones wait with the others."""
+MAX_WAITING_BYTES = 64 << 20
+"""What may wait for the disk in both lanes together, payloads and channels; devices wait beyond it."""
 MAX_IN_MEMORY = 8192
 """Journalled frames handed over in memory; past it the engine reads them back from the journal."""
+LARGE_BYTES, MAX_LARGE = 2048, 512
+"""Of payloads larger than this, no more frames than this are handed over in memory."""
 
 Waiting = tuple[Frame, Sender | None, int]
 Urgent = Callable[[Frame], bool]
@@ -40,7 +46,8 @@ class JournalIntake:
     """Two lanes into one journal: urgent frames overtake the others on the way to the disk.
 
     While one group is written the next one forms by itself. When the disk refuses, the group is
-    kept and tried again; when `queue_frames` wait, `offer` says no and the ways in hold back.
+    kept and tried again; when `queue_frames` wait in a lane, or too many bytes in both, `offer` says
+    no and the ways in hold back. Frames made inside the house always pass: their makers bound them.
     """
 
     def __init__(self, journal: Journal, *, batch: int, queue_frames: int, urgent: Urgent) -> None:
@@ -49,6 +56,8 @@ class JournalIntake:
         self._limit = queue_frames
         self._urgent = urgent
         self._lanes: tuple[deque[Waiting], deque[Waiting]] = (deque(), deque())
+        self._bytes = 0
+        self._urgent_of: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -59,16 +68,33 @@ class JournalIntake:
         self.failing: str = ""
 
     def offer(self, frame: Frame, sender: Sender | None = None, token: int = 0) -> bool:
-        """Queue a frame; False when the queue's limit is reached and nothing was taken."""
+        """Queue a frame; False when a limit is reached and nothing was taken."""
         urgent, normal = self._lanes
-        if frame.transport in INTERNAL or self._urgent(frame):
+        if frame.transport in INTERNAL:
             urgent.append((frame, sender, token))
             self._room.set()
-        elif len(urgent) + len(normal) >= self._limit:
+        elif self._bytes >= MAX_WAITING_BYTES:
             return False
-        else:
+        elif self._urgent(frame) and self._may_overtake(frame.source):
+            urgent.append((frame, sender, token))
+            self._room.set()
+        elif len(normal) < self._limit:
             normal.append((frame, sender, token))
+        else:
+            return False
+        self._bytes += len(frame.payload) + len(frame.channel)
         self._wake.set()
+        return True
+
+    def _may_overtake(self, source: str) -> bool:
+        """Count an urgent frame of a source; False when the fast lane, or the source's share of it, is full."""
+        if len(self._lanes[0]) >= self._limit:
+            return False
+        if source:
+            waiting = self._urgent_of.get(source, 0)
+            if waiting >= URGENT_A_SOURCE:
+                return False
+            self._urgent_of[source] = waiting + 1
         return True
 
     async def accept(self, frame: Frame) -> int:
@@ -106,22 +132,39 @@ class JournalIntake:
             self._tell(group, min(urgent, len(group)))
 
     async def drain(self) -> None:
-        """Write what waits, once, and stop the thread; for a clean stop."""
-        if group := self._next_group(self.waiting):
-            await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._append, [g[0] for g in group]
-            )
-            self._tell(group, 0)
-        self._thread.shutdown()
+        """Write what waits, once, and stop the thread; for a clean stop.
+
+        Raises StoreUnavailableError when the disk refuses: nobody was told that those frames are safe.
+        """
+        try:
+            if group := self._next_group(self.waiting):
+                frames = [frame for frame, _, _ in group]
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._append, frames)
+                self._tell(group, 0)
+        finally:
+            self._thread.shutdown(wait=False)
 
     def _next_group(self, size: int = 0) -> list[Waiting]:
         urgent, normal = self._lanes
         size = size or (min(self._batch, len(urgent) + ALONGSIDE) if urgent else self._batch)
         group = [urgent.popleft() for _ in range(min(size, len(urgent)))]
+        if group:
+            self._left_fast_lane(group)
         group.extend(normal.popleft() for _ in range(min(size - len(group), len(normal))))
+        self._bytes -= sum([len(frame.payload) + len(frame.channel) for frame, _, _ in group])
         if not urgent and not normal:
             self._wake.clear()
         return group
+
+    def _left_fast_lane(self, group: Sequence[Waiting]) -> None:
+        """Give the sources their share of the fast lane back."""
+        shares = self._urgent_of
+        for frame, _, _ in group:
+            if frame.source and frame.transport not in INTERNAL:
+                if shares[frame.source] == 1:
+                    del shares[frame.source]
+                else:
+                    shares[frame.source] -= 1
 
     async def _write(self, frames: list[Frame]) -> None:
         loop = asyncio.get_running_loop()
@@ -152,12 +195,17 @@ class JournalIntake:
         tokens: dict[Sender, list[int]] = {}
         if urgent:
             self.urgent_until = group[urgent - 1][0].position
+        journalled = self.journalled
         for frame, sender, token in group:
-            if len(self.journalled) < MAX_IN_MEMORY:
-                self.journalled.append(frame)
+            waiting = len(journalled)
+            if waiting < MAX_LARGE or (waiting < MAX_IN_MEMORY and len(frame.payload) <= LARGE_BYTES):
+                journalled.append(frame)
             if sender is not None:
                 tokens.setdefault(sender, []).append(token)
         self.taken += len(group)
         self.arrived.set()
         for sender, theirs in tokens.items():
-            sender.durable(theirs)
+            try:
+                sender.durable(theirs)
+            except Exception:  # one sender's fault must not end the writing for all
+                log.exception("a sender failed on hearing that %d frames are on disk", len(theirs))

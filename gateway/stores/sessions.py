@@ -9,12 +9,14 @@ from gateway.stores.sqlite import open_durable, transaction
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 
+_VERSION = 1
+
 
 class SqliteSessionStore:
     """Session records in an SQLite file of their own; `save` returns when they are on disk."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = open_durable(path, _SCHEMA)
+        self._connection = open_durable(path, _SCHEMA, _VERSION)
 
     def load(self) -> dict[str, bytes]:
         """Return every kept record by key; raises StoreUnavailableError."""

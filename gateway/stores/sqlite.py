@@ -4,13 +4,13 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
-from gateway.contract import StoreUnavailableError
+from gateway.contract import ConfigurationError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,19 @@ AUTOCHECKPOINT_PAGES = 16_000
 """The writer's own checkpoint, only reached when the one beside the traffic cannot keep up (64 MB of log)."""
 ROWS_A_STEP = (128, 16, 4, 1)
 """Sizes of the statements that take many rows; few sizes, so that each is prepared once."""
+TRANSIENT = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
+"""Answers of the database that pass: the same statement may succeed later."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -32,8 +45,11 @@ def from_us(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
-def open_durable(path: Path, schema: str) -> sqlite3.Connection:
-    """Open a file so that a commit means "on disk" (WAL, synchronous=FULL); make its tables."""
+def open_durable(path: Path, schema: str, version: int) -> sqlite3.Connection:
+    """Open a file so that a commit means "on disk" (WAL, synchronous=FULL); make its tables.
+
+    ConfigurationError for a file that another version made: it is never touched.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
@@ -41,7 +57,13 @@ def open_durable(path: Path, schema: str) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
         connection.execute("PRAGMA cache_size=-32000")
-        connection.executescript(schema)
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        if found != version and not empty:
+            connection.close()
+            reason = f"{path}: found tables of version {found}; allowed: {version}"
+            raise ConfigurationError(f"{reason}. Keep the file for the version that made it")
+        connection.executescript(f"{schema};\nPRAGMA user_version={version};")
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailableError(f"{path}: cannot be opened: {error}") from error
     return connection
@@ -69,15 +91,18 @@ def _statement(into: str, width: int, size: int) -> str:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit everything or nothing; StoreUnavailableError says what the disk or database answered."""
+    """Commit everything or nothing; StoreUnavailableError where trying again may help."""
     try:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise StoreUnavailableError(f"the database refused: {error}") from error
+    except BaseException as error:
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in TRANSIENT:
+            raise StoreUnavailableError(f"the database refused: {error}") from error
+        raise
 
 
 class Checkpointer:

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS frames (
   fault TEXT NOT NULL
 );
 """
+VERSION = 1
 RETAINED, DUPLICATE = 1, 2
 
 
@@ -29,7 +30,7 @@ class SqliteJournal:
     """Appends come from one thread at a time; reads may come from any."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = open_durable(path, SCHEMA)
+        self._connection = open_durable(path, SCHEMA, VERSION)
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = threading.Lock()
         self._checkpointer = Checkpointer(path)

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from gateway.model.registry import RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.stores.events import event_of_body, first_place, rows_of_events
-from gateway.stores.schema import SCHEMA
+from gateway.stores.schema import SCHEMA, VERSION
 from gateway.stores.sqlite import Checkpointer, from_us, insert, open_durable, to_us, transaction
 
 KEEP_TRACES = 200_000
@@ -26,6 +27,8 @@ KEEP_QUARANTINED = 200_000
 PRUNE_EVERY = 1_000
 LOOKUP = 500
 """Ids a single look-up asks for (SQLite's limit on variables is 999 in old builds)."""
+NO_LIMIT = -1
+"""What SQLite takes for every row."""
 
 encode = msgspec.json.encode
 
@@ -34,7 +37,7 @@ class SqliteStore:
     """Commits come from the engine's one thread; questions may come from any."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = open_durable(path, SCHEMA)
+        self._connection = open_durable(path, SCHEMA, VERSION)
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = threading.Lock()
         self._checkpointer = Checkpointer(path)
@@ -48,6 +51,8 @@ class SqliteStore:
         document = meta.get("registry")
         return Snapshot(
             cursor=int(meta.get("cursor", b"0")),
+            now=_moment(meta.get("now")),
+            listening_since=_moment(meta.get("listening_since")),
             registry=RegistryDocument.model_validate_json(document) if document else RegistryDocument(),
             statuses=self._bodies("SELECT device, body FROM statuses", DeviceStatus),
             discovered=self._bodies("SELECT key, body FROM discovered", Discovered),
@@ -74,6 +79,9 @@ class SqliteStore:
             self._write_state(changes)
             if changes.registry is not None:
                 self._set("registry", changes.registry.model_dump_json().encode())
+            for key, moment in (("now", changes.now), ("listening_since", changes.listening_since)):
+                if moment is not None:
+                    self._set(key, moment.isoformat().encode())
             self._set("cursor", str(cursor).encode())
             self._commits += 1
             if self._commits % PRUNE_EVERY == 0:
@@ -135,16 +143,24 @@ class SqliteStore:
         query = "SELECT body FROM alerts WHERE open = 0 ORDER BY raised_us DESC LIMIT ?"
         return self._decoded(query, (limit,), Alert)
 
-    def history(self, alert_id: str) -> list[AlertEntry]:
-        """Return the course of events of an alert, oldest first."""
-        query = "SELECT body FROM entries WHERE alert = ? ORDER BY version"
-        return self._decoded(query, (alert_id,), AlertEntry)
+    def history(
+        self, alert_id: str, *, after: int | None = None, limit: int | None = None
+    ) -> list[AlertEntry]:
+        """Return the course of events of an alert, oldest first.
 
-    def deliveries(self, alert_id: str) -> list[Delivery]:
-        """Return the deliveries of an alert, oldest first."""
-        return self._decoded(
-            "SELECT body FROM deliveries WHERE alert = ? ORDER BY rowid", (alert_id,), Delivery
-        )
+        At most `limit` entries: the first ones after version `after`, without it the newest ones.
+        """
+        most = NO_LIMIT if limit is None else limit
+        if after is not None:
+            query = "SELECT body FROM entries WHERE alert = ? AND version > ? ORDER BY version LIMIT ?"
+            return self._decoded(query, (alert_id, after, most), AlertEntry)
+        query = "SELECT body FROM entries WHERE alert = ? ORDER BY version DESC LIMIT ?"
+        return self._decoded(query, (alert_id, most), AlertEntry)[::-1]
+
+    def deliveries(self, alert_id: str, *, limit: int | None = None) -> list[Delivery]:
+        """Return the deliveries of an alert, oldest first; with a limit the newest of them."""
+        query = "SELECT body FROM deliveries WHERE alert = ? ORDER BY rowid DESC LIMIT ?"
+        return self._decoded(query, (alert_id, NO_LIMIT if limit is None else limit), Delivery)[::-1]
 
     def events(
         self, *, frame: int | None = None, device: str | None = None, after: int = 0, limit: int = 100
@@ -204,6 +220,10 @@ class SqliteStore:
     def _decoded(self, query: str, parameters: Sequence[object], kind: type[Any]) -> list[Any]:
         decoder = msgspec.json.Decoder(kind)
         return [decoder.decode(row[0]) for row in self._ask(query, parameters)]
+
+
+def _moment(stored: bytes | None) -> datetime | None:
+    return datetime.fromisoformat(stored.decode()) if stored else None
 
 
 def _alert_row(alert: Alert) -> tuple[object, ...]:

@@ -112,3 +112,34 @@ def test_an_event_in_the_future_sent_again_is_still_a_duplicate(town: Town) -> N
     assert types(town.send(PENDANT, "alarm.manual", id_="f", at=ahead)) == []
     town.now += timedelta(minutes=1)
     assert types(town.send(PENDANT, "alarm.manual", id_="f", at=ahead)) == []
+
+
+def test_a_call_for_help_is_never_taken_for_a_message_sent_again(town: Town) -> None:
+    press = b'{"action":"emergency"}'
+    first = town.take(Transport.MQTT, "zigbee2mqtt/backgate", press)
+    town.now += timedelta(minutes=5)
+    again = town.take(Transport.MQTT, "zigbee2mqtt/backgate", press, duplicate=True)
+    assert types(first) == types(again) == ["alarm.manual"]
+
+
+def test_a_will_and_the_online_after_it_from_a_slow_clock_end_online(town: Town) -> None:
+    status = f"vaka/1/{LOCK}/status"
+    town.take(Transport.MQTT, status, b'{"state":"offline","reason":"connection lost"}')
+    slow = (town.now - timedelta(seconds=5)).isoformat()
+    town.now += timedelta(seconds=1)
+    town.take(Transport.MQTT, status, f'{{"state":"online","time":"{slow}"}}'.encode())
+    assert not town.state.statuses[LOCK].offline
+
+
+def test_a_lock_whose_clock_fell_back_to_2000_still_changes_state(town: Town) -> None:
+    town.send(LOCK, "lock.locked")
+    town.now += timedelta(minutes=1)
+    town.send(LOCK, "lock.unlocked", at=START.replace(year=2000))
+    assert town.state.statuses[LOCK].slots["lock"] == "lock.unlocked"
+
+
+def test_a_retained_message_and_a_last_will_are_no_sign_of_life(town: Town) -> None:
+    heard = town.state.status(PENDANT).last_seen_at
+    town.take(Transport.MQTT, f"vaka/1/{PENDANT}/status", b'{"state":"online"}', retained=True)
+    town.take(Transport.MQTT, f"vaka/1/{PENDANT}/status", b'{"state":"offline"}')
+    assert town.state.status(PENDANT).last_seen_at == heard

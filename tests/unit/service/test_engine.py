@@ -1,0 +1,171 @@
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.contract import Changes, ConfigurationError, Decision, Raise, Situation
+from gateway.model.alert import AlertType, Severity
+from gateway.model.event import Event
+from gateway.model.frame import Frame, Transport
+from gateway.stores.sqlite_journal import SqliteJournal
+from gateway.stores.sqlite_store import SqliteStore
+from rules.base import BaseRule
+from tests.unit.pipeline.town import LOCK, PENDANT, START
+from tests.unit.service.rig import SetClock, rig
+
+
+def event(device: str, word: str, id_: str, *, ago: timedelta = timedelta(0)) -> tuple[str, bytes]:
+    found = {
+        "specversion": "1.0",
+        "id": id_,
+        "source": f"vaka:{device}",
+        "type": f"vaka.{word}.v1",
+        "time": (START - ago).isoformat(),
+        "clockquality": "synced",
+        "data": {},
+    }
+    return f"vaka/1/{device}/event", json.dumps(found).encode()
+
+
+def run(work: object) -> None:
+    asyncio.run(work)  # type: ignore[arg-type]
+
+
+def test_an_alarm_goes_through_and_is_there_after_a_restart(tmp_path: Path) -> None:
+    async def work() -> None:
+        clock = SetClock()
+        async with rig(tmp_path, clock) as first:
+            await first.send(*event(PENDANT, "alarm.manual", "a"))
+            assert [alert.rule for alert in first.engine.state.alerts.values()] == ["sos"]
+        async with rig(tmp_path, clock) as second:
+            (alert,) = second.engine.state.alerts.values()
+            assert second.engine.state.timer(f"alert\0{alert.id}\0deadline") is not None
+            await second.send(*event(PENDANT, "alarm.manual", "a"))
+            assert second.engine.state.alerts[alert.id].count == 1, "sent again, it is the same event"
+
+    run(work())
+
+
+def test_what_was_journalled_and_not_walked_is_walked_after_the_restart(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with rig(tmp_path):
+            pass
+        journal = SqliteJournal(tmp_path / "journal.db")
+        topic, payload = event(PENDANT, "alarm.manual", "a")
+        journal.append([Frame(Transport.MQTT, topic, payload, START)])
+        journal.close()
+        async with rig(tmp_path) as second:
+            await second.send(*event(LOCK, "heartbeat", "b"))
+            assert [alert.rule for alert in second.engine.state.alerts.values()] == ["sos"]
+
+    run(work())
+
+
+def test_a_deadline_fires_through_the_journal_and_climbs_the_ladder(tmp_path: Path) -> None:
+    async def work() -> None:
+        clock = SetClock()
+        async with rig(tmp_path, clock) as found:
+            await found.send(*event(PENDANT, "alarm.manual", "a"))
+            clock.forward(seconds=61)
+            async with asyncio.timeout(10):
+                while not any(alert.step for alert in found.engine.state.alerts.values()):
+                    await asyncio.sleep(0.001)
+            ticks = [frame for frame in found.journal.read(0, 100) if frame.channel == "tick"]
+            assert ticks[-1].transport is Transport.CLOCK
+
+    run(work())
+
+
+class Bad(BaseRule):
+    """Raises something that is stored wrongly, past the guard of decide."""
+
+    id = "bad"
+    catalogue = "X1"
+    listens = frozenset({"button.pressed"})
+
+    def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
+        del event, at
+        return [
+            Raise(severity=Severity.LOW, type=AlertType.ADVISORY, text="bad", reason="", accept_within_s=60)
+        ]
+
+
+def test_a_frame_whose_changes_cannot_be_stored_is_quarantined_alone_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = SqliteStore.commit
+
+    def refuses(self: SqliteStore, changes: Changes, cursor: int) -> None:
+        if any(alert.rule == "bad" for alert in changes.alerts.values()):
+            raise TypeError("a value that cannot be stored")
+        commit(self, changes, cursor)
+
+    monkeypatch.setattr(SqliteStore, "commit", refuses)
+
+    async def work() -> None:
+        async with rig(tmp_path, rules=[Bad()]) as found:
+            sends = [event(LOCK, "heartbeat", f"h{n}") for n in range(5)]
+            sends[2] = event(LOCK, "button.pressed", "poison")
+            frames = [Frame(Transport.MQTT, topic, payload, START) for topic, payload in sends]
+            for frame in frames:
+                assert found.intake.offer(frame)
+            await found.send(*event(LOCK, "heartbeat", "last"))
+            log = found.store.events(device=LOCK)
+            assert len(log) == 5, "four heartbeats and the last one"
+            ((poison, _, reason, clause),) = found.store.quarantined()
+            assert poison.payload == sends[2][1]
+            assert (clause, "engine" in reason) == ("engine", True)
+
+    run(work())
+
+
+def test_a_walk_that_breaks_quarantines_the_frame_that_breaks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gateway.pipeline import walk
+
+    step = walk.Walk.step
+
+    def breaks(self: walk.Walk, state: object, frame: Frame, *more: object) -> None:
+        if b"poison" in frame.payload:
+            raise RuntimeError("a fault of ours")
+        step(self, state, frame, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(walk.Walk, "step", breaks)
+
+    async def work() -> None:
+        async with rig(tmp_path) as found:
+            for n, id_ in enumerate(("a", "poison", "b")):
+                topic, payload = event(LOCK, "heartbeat", f"{id_}{n}")
+                assert found.intake.offer(Frame(Transport.MQTT, topic, payload, START))
+            await found.send(*event(LOCK, "heartbeat", "last"))
+            assert len(found.store.events(device=LOCK)) == 3
+            assert len(found.store.quarantined()) == 1
+
+    run(work())
+
+
+def test_a_state_that_is_ahead_of_its_journal_is_refused(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with rig(tmp_path) as found:
+            await found.send(*event(LOCK, "heartbeat", "a"))
+        for file in tmp_path.glob("journal.db*"):
+            file.unlink()
+        with pytest.raises(ConfigurationError, match="the journal holds 0"):
+            async with rig(tmp_path):
+                pass
+
+    run(work())
+
+
+def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    import sqlite3
+
+    other = sqlite3.connect(tmp_path / "state.db")
+    other.executescript("CREATE TABLE events (a); PRAGMA user_version=99;")
+    other.close()
+    with pytest.raises(ConfigurationError, match="version 99; allowed: 1"):
+        SqliteStore(tmp_path / "state.db")
