@@ -10,7 +10,7 @@ from gateway.api.context import Context, context
 from gateway.api.errors import NotAllowedError, NotSignedInError
 from gateway.api.security import refuse_forged
 from gateway.model.alert import Alert
-from gateway.model.registry import Registry
+from gateway.model.registry import WHOLE_TENANT, Registry
 
 COOKIE = "vaka"
 SECURE_COOKIE = "__Host-vaka"
@@ -71,10 +71,12 @@ TraceReader = Annotated[Actor, Depends(Need("trace:read"))]
 def may_see(actor: Actor, alert: Alert, registry: Registry) -> bool:
     """Tell whether an alert has come to one of the actor's teams: on its step of the ladder or before.
 
-    An alert whose ladder the registry no longer has is shown to all: better seen twice than by nobody.
+    An alert whose ladder the registry no longer has is shown to every team of its own tenant.
     """
-    ladder = registry.ladders.get(alert.ladder)
-    if not actor.teams or ladder is None or alert.assignee == actor.name:
+    if not actor.teams or alert.assignee == actor.name:
         return True
+    ladder = registry.ladders.get(alert.ladder)
+    if ladder is None:
+        return bool(actor.teams & registry.teams_meant(WHOLE_TENANT + alert.tenant))
     reached = ladder.steps[: alert.step + 1]
     return any(actor.teams.intersection(step.to) for step in reached)

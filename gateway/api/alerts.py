@@ -1,7 +1,7 @@
 """The JSON API for alerts: what is open, one alert's course of events, and people's answers."""
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Query
 
@@ -25,6 +25,13 @@ from gateway.model.delivery import Delivery
 from gateway.model.event import Event
 
 ROUTER = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+SHOWN = 200
+"""Entries of history, and deliveries, that one answer or page holds unless it asks otherwise."""
+
+MAX_VERSION = 2**63 - 1
+After = Annotated[
+    int | None, Query(ge=0, le=MAX_VERSION, description="Only history after this version, oldest first.")
+]
 _ANSWERED = problems(202, 401, 403, 404, 409, 503)
 
 
@@ -41,15 +48,37 @@ async def closed_alerts(ctx: Context, actor: Actor, limit: int) -> list[Alert]:
     return [alert for alert in found if may_see(actor, alert, registry)]
 
 
-Course = tuple[list[AlertEntry], list[Delivery], list[Event]]
+class Course(NamedTuple):
+    """A part of an alert's course of events; an alert that nobody answers has no end of them.
+
+    `earlier` and `later` tell how many entries of history stand before and after this part.
+    """
+
+    history: list[AlertEntry]
+    deliveries: list[Delivery]
+    events: list[Event]
+    earlier: int
+    later: int
 
 
-async def course_of(ctx: Context, alert: Alert) -> Course:
-    """Return an alert's history, its deliveries, and the events of the frame that raised it."""
+async def course_of(ctx: Context, alert: Alert, after: int | None = None, limit: int = SHOWN) -> Course:
+    """Return at most `limit` entries of history after version `after` (without it the newest).
+
+    With them come the newest deliveries, and the events of the frame that raised the alert.
+    """
 
     def read() -> Course:
-        events = [event for _, event in ctx.store.events(frame=alert.frame)]
-        return ctx.store.history(alert.id), ctx.store.deliveries(alert.id), events
+        history = ctx.store.history(alert.id, after=after, limit=limit)
+        first = history[0].version if history else (after or 0) + 1
+        last = history[-1].version if history else (after or 0)
+        # Every change makes one entry with the next version, so versions count the entries.
+        return Course(
+            history=history,
+            deliveries=ctx.store.deliveries(alert.id, limit=limit),
+            events=[event for _, event in ctx.store.events(frame=alert.frame)],
+            earlier=min(first - 1, alert.version),
+            later=0 if after is None else max(0, alert.version - last),
+        )
 
     return await asyncio.to_thread(read)
 
@@ -69,16 +98,28 @@ async def list_alerts(
 @ROUTER.get(
     "/{alert_id}", summary="One alert with its course of events", responses=problems(401, 403, 404, 503)
 )
-async def read_alert(ctx: Ctx, actor: AlertReader, alert_id: str) -> AlertDetail:
-    """Return the alert, its history, deliveries with proof, and events. Opening it is audited."""
+async def read_alert(
+    ctx: Ctx,
+    actor: AlertReader,
+    alert_id: str,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = SHOWN,
+) -> AlertDetail:
+    """Return the alert, its history, deliveries with proof, and events. Opening it is audited.
+
+    `history` holds at most `limit` entries, the newest unless `after` is given, and `deliveries` the
+    newest `limit`.
+    """
     alert = await find_alert(ctx, actor, alert_id)
     AUDIT.info("opened actor=%s alert=%s", actor.name, alert.id)
-    history, deliveries, events = await course_of(ctx, alert)
+    course = await course_of(ctx, alert, after, limit)
     return AlertDetail(
         alert=AlertView.of(alert),
-        history=[EntryView.of(entry) for entry in history],
-        deliveries=[DeliveryView.model_validate(delivery) for delivery in deliveries],
-        events=[EventView.of(event) for event in events],
+        history=[EntryView.of(entry) for entry in course.history],
+        earlier=course.earlier,
+        later=course.later,
+        deliveries=[DeliveryView.model_validate(delivery) for delivery in course.deliveries],
+        events=[EventView.of(event) for event in course.events],
     )
 
 
@@ -105,6 +146,9 @@ async def release(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody 
 
 @ROUTER.post("/{alert_id}/close", summary="It is over, and this is what it was", responses=_ANSWERED)
 async def close(ctx: Ctx, actor: AlertWriter, alert_id: str, body: CloseBody) -> AlertView:
-    """Close the alert with its outcome. Only a person can."""
-    given = Answer("close", body.outcome, body.note)
+    """Close the alert with its outcome. Only a person can, and only what they have seen.
+
+    Refused when the alert was raised again since `seen_count`, and for a High alert without it.
+    """
+    given = Answer("close", body.outcome, body.note, body.seen_count)
     return AlertView.of(await give_answer(ctx, actor, alert_id, given))

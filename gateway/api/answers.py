@@ -20,11 +20,15 @@ AUDIT = logging.getLogger("gateway.api.audit")
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What somebody did with an alert: accept, on_site, release, or close with an outcome."""
+    """What somebody did with an alert: accept, on_site, release, or close with an outcome.
+
+    `seen` is the alert's count that a closing person saw.
+    """
 
     action: str
     outcome: Outcome | None = None
     note: str = ""
+    seen: int | None = None
 
 
 async def find_alert(ctx: Context, actor: Actor, alert_id: str) -> Alert:
@@ -66,11 +70,13 @@ async def give_answer(ctx: Context, actor: Actor, alert_id: str, given: Answer) 
 
 
 def _frame(ctx: Context, actor: Actor, alert_id: str, given: Answer) -> Frame:
-    said: dict[str, str] = {"actor": actor.name}
+    said: dict[str, str | int] = {"actor": actor.name}
     if given.outcome is not None:
         said["outcome"] = given.outcome.value
     if given.note:
         said["note"] = given.note
+    if given.seen is not None:
+        said["seen"] = given.seen
     return Frame(
         Transport.PERSON,
         f"alert/{alert_id}/{given.action}",

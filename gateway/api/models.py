@@ -116,11 +116,13 @@ class AlertList(_View):
 
 
 class AlertDetail(_View):
-    """One alert with its full course of events."""
+    """One alert with its course of events, a part at a time."""
 
     alert: AlertView
-    history: list[EntryView]
-    deliveries: list[DeliveryView]
+    history: list[EntryView] = Field(description="Oldest first.")
+    earlier: int = Field(description="How many entries of history stand before these.")
+    later: int = Field(description="How many stand after these: ask again with `after` = the last version.")
+    deliveries: list[DeliveryView] = Field(description="The newest ones, oldest first.")
     events: list[EventView] = Field(description="The events of the frame that raised it.")
 
 
@@ -132,9 +134,12 @@ class AnswerBody(BaseModel):
 
 
 class CloseBody(AnswerBody):
-    """Closing needs the outcome."""
+    """Closing needs the outcome, and for a High alert what was seen."""
 
     outcome: Outcome
+    seen_count: int | None = Field(
+        None, ge=1, strict=True, description="The alert's `count` as you saw it; a High alert needs it."
+    )
 
 
 class DeviceView(_View):

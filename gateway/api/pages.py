@@ -3,11 +3,11 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.api.access import AlertReader, AlertWriter, Ctx
-from gateway.api.alerts import closed_alerts, course_of, visible_alerts
+from gateway.api.alerts import SHOWN, After, closed_alerts, course_of, visible_alerts
 from gateway.api.answers import AUDIT, Answer, find_alert, give_answer
 from gateway.api.context import Context
 from gateway.api.errors import RefusedError
@@ -51,20 +51,31 @@ async def closed_page(request: Request, ctx: Ctx, actor: AlertReader) -> HTMLRes
 
 
 @ROUTER.get("/alerts/{alert_id}")
-async def alert_page(request: Request, ctx: Ctx, actor: AlertReader, alert_id: str) -> HTMLResponse:
-    """Show one alert with its full course of events. Opening it is audited."""
+async def alert_page(
+    request: Request, ctx: Ctx, actor: AlertReader, alert_id: str, after: After = None
+) -> HTMLResponse:
+    """Show one alert with its course of events, a part at a time. Opening it is audited."""
     drawing: Drawing = request.app.state.drawing
     alert = await find_alert(ctx, actor, alert_id)
     AUDIT.info("opened actor=%s alert=%s", actor.name, alert.id)
-    history, deliveries, events = await course_of(ctx, alert)
+    course = await course_of(ctx, alert, after)
     values = {
         "alert": alert,
         "card": drawing.card(alert, viewer(request, ctx)),
-        "history": history,
-        "deliveries": deliveries,
-        "events": [EventView.of(event).model_dump(mode="python") for event in events],
+        "course": course,
+        "shown": SHOWN,
+        "events": [EventView.of(event).model_dump(mode="python") for event in course.events],
     }
     return drawing.page(request, "alert.html", values)
+
+
+def _given(
+    action: Annotated[str, Path(pattern="^(accept|on-site|release|close)$")],
+    outcome: Annotated[Outcome | None, Form()] = None,
+    seen: Annotated[int | None, Query(ge=1)] = None,
+) -> Answer:
+    """Return what was pressed; a card sends with `close` the count that stood on it."""
+    return Answer("close", outcome, seen=seen) if action == "close" else Answer(action.replace("-", "_"))
 
 
 @ROUTER.post("/alerts/{alert_id}/{action}")
@@ -74,14 +85,12 @@ async def answer(
     actor: AlertWriter,
     *,
     alert_id: str,
-    action: Annotated[str, Path(pattern="^(accept|on-site|release|close)$")],
-    outcome: Annotated[Outcome | None, Form()] = None,
+    given: Annotated[Answer, Depends(_given)],
     back: Annotated[str, Form(max_length=512)] = "/",
 ) -> Response:
     """Take an answer from a page: the new card to its script, a redirect to a browser without one."""
     drawing: Drawing = request.app.state.drawing
     seen_by = viewer(request, ctx)
-    given = Answer(action.replace("-", "_"), outcome if action == "close" else None)
     try:
         alert = await give_answer(ctx, actor, alert_id, given)
     except RefusedError as error:
@@ -96,8 +105,10 @@ async def _refusal(ctx: Context, alert_id: str, given: Answer, words: Texts) -> 
     alert = ctx.board.alert(alert_id)
     if alert is None or alert.state is AlertState.CLOSED:
         return words("answer.already_closed")
+    if given.action == "close" and given.seen is not None and given.seen < alert.count:
+        return words("answer.raised_again", n=alert.count, seen=given.seen)
     if given.action == "release":
         return words("answer.not_yours")
-    if alert.assignee is not None:
+    if given.action != "close" and alert.assignee is not None:
         return words("answer.taken", name=alert.assignee)
     return words("answer.refused")

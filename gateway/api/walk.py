@@ -13,6 +13,7 @@ from gateway.model.frame import INTERNAL, Frame
 from gateway.model.trace import Trace, Verdict
 
 SHOWN_BYTES = 4096
+SHOWN_DELIVERIES = 200
 STEPS = ("transport", "journal", "decode", "normalise", "decide", "route", "commit", "deliver")
 _STEP_OF = {"answer": "decide", "receipt": "decide", "registry": "decide"}
 _STOPS = frozenset(Verdict) - {Verdict.JUDGED}
@@ -39,7 +40,7 @@ def read_walk(ctx: Context, position: int) -> WalkView | None:
         remarks=store.traces(frame=position),
         events=[event for _, event in store.events(frame=position)],
         alerts=alerts,
-        deliveries=[one for alert in alerts for one in store.deliveries(alert.id)],
+        deliveries=[one for alert in alerts for one in store.deliveries(alert.id, limit=SHOWN_DELIVERIES)],
         committed=position <= ctx.board.cursor,
     )
     return WalkView(

@@ -13,6 +13,9 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 
 Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
 
+WHOLE_TENANT = "tenant:"
+"""Before a tenant's id: a recipient that stands for everybody there, when no ladder says who."""
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -187,6 +190,14 @@ class Registry:
     def persons_of(self, home: str) -> list[Person]:
         """Return who lives in a home."""
         return self._persons_of.get(home, [])
+
+    def teams_meant(self, recipient: str) -> frozenset[str]:
+        """Return the teams a recipient stands for: itself, and for `tenant:<id>` all of that tenant."""
+        tenant = recipient.removeprefix(WHOLE_TENANT)
+        if tenant == recipient:
+            return frozenset({recipient})
+        theirs = (team.id for team in self.teams.values() if self.units[team.unit].tenant == tenant)
+        return frozenset({recipient, *theirs})
 
     def _check_references(self) -> None:
         for unit in self.units.values():

@@ -25,11 +25,15 @@ MAX_NOTE = 500
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A person's answer as it is journalled: an opaque actor, and for `close` the outcome."""
+    """A person's answer as it is journalled: an opaque actor, and for `close` the outcome.
+
+    `seen` is the alert's `count` as the person saw it when they closed it; None when they do not say.
+    """
 
     actor: str
     outcome: Outcome | None = None
     note: str = ""
+    seen: int | None = None
 
 
 _DECODER = msgspec.json.Decoder(Answer)
@@ -112,9 +116,20 @@ def _release(state: State, alert: Alert, words: Answer, frame: Frame) -> None:
 def _close(state: State, alert: Alert, words: Answer, frame: Frame) -> None:
     if words.outcome is None:
         raise Refused(f"closing needs an outcome: {', '.join(Outcome)}")
+    _refuse_unseen(alert, words.seen)
     done = replace(_next(alert, AlertState.CLOSED, words.actor, None), outcome=words.outcome)
     detail = f"{words.outcome}: {words.note}" if words.note else words.outcome.value
     state.put_alert(done, _entry(done, "closed", words.actor, frame, detail))
+
+
+def _refuse_unseen(alert: Alert, seen: int | None) -> None:
+    """Let nobody close what they have not seen: the alert may have been raised again on their way here."""
+    if seen is None and alert.severity is Severity.HIGH:
+        raise Refused("closing a high alert needs the count that was seen (seen_count)")
+    if seen is not None and seen < alert.count:
+        raise Refused(f"raised again since you looked: {alert.count} times, you saw {seen}")
+    if seen is not None and seen > alert.count:
+        raise Refused(f"nobody can have seen it {seen} times: it was raised {alert.count} times")
 
 
 _ACTIONS = {"accept": _accept, "on_site": _on_site, "release": _release, "close": _close}

@@ -116,12 +116,19 @@ class House:
             token = asking.get("/api/v1/session").json()["forgery_token"]
         return self.client(headers={"Origin": self.url, "X-Vaka-Token": token})
 
+    def close_all(self) -> None:
+        """Close every open alert as somebody who has seen it."""
+        with self.browser_like() as client:
+            for alert in self.alerts():
+                said = {"outcome": "test", "seen_count": alert.count}
+                client.post(f"/api/v1/alerts/{alert.id}/close", json=said).raise_for_status()
+
     def wait(self, fits: Callable[[], bool]) -> None:
         """Wait until something is so, asking on the gateway's own loop."""
 
         async def until() -> None:
             async with asyncio.timeout(WITHIN_S):
-                while not fits():  # noqa: ASYNC110 - the condition may be anything
+                while not fits():
                     await asyncio.sleep(0.01)
 
         self.call(until())

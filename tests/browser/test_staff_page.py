@@ -39,9 +39,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture
 def house(whole: House) -> House:
     """Give the gateway with every alert of an earlier test closed."""
-    with whole.browser_like() as client:
-        for alert in whole.alerts():
-            client.post(f"/api/v1/alerts/{alert.id}/close", json={"outcome": "test"})
+    whole.close_all()
     return whole
 
 
@@ -172,7 +170,7 @@ def test_an_answer_that_came_too_late_says_why(house: House, opened: Opened) -> 
 
     def overtaken(route: object) -> None:
         with house.browser_like() as other:
-            other.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "real"})
+            other.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "real", "seen_count": 1})
         route.continue_()  # type: ignore[attr-defined]
 
     page.route("**/accept", overtaken)

@@ -20,9 +20,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture
 def page(house: House) -> Iterator[httpx.Client]:
     """Return a client that speaks like our own page; every alert of an earlier test is closed first."""
+    house.close_all()
     with house.browser_like() as client:
-        for alert in house.alerts():
-            client.post(f"/api/v1/alerts/{alert.id}/close", json={"outcome": "test"})
         yield client
 
 
@@ -47,7 +46,7 @@ def test_an_alert_is_taken_visited_and_closed_and_its_history_tells_it(
     path = f"/api/v1/alerts/{alert}"
     assert page.post(f"{path}/accept").json()["state"] == "accepted"
     assert page.post(f"{path}/on-site", json={"note": "through the garden"}).json()["state"] == "on_site"
-    closed = page.post(f"{path}/close", json={"outcome": "real"}).json()
+    closed = page.post(f"{path}/close", json={"outcome": "real", "seen_count": 1}).json()
     assert (closed["state"], closed["outcome"], closed["deadline"]) == ("closed", "real", None)
     told = page.get(path).json()
     assert [line["action"] for line in told["history"]] == [
@@ -79,8 +78,8 @@ def test_an_answer_that_does_not_fit_is_refused_with_the_reason(house: House, pa
     refused = page.post(f"/api/v1/alerts/{alert}/release")
     assert refused.status_code == 409
     assert refused.json() == {"code": "refused", "detail": "nobody has taken it"}
-    page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "false"})
-    again = page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "real"})
+    page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "false", "seen_count": 1})
+    again = page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "real", "seen_count": 1})
     assert again.status_code == 409
     assert page.get(f"/api/v1/alerts/{alert}").json()["alert"]["outcome"] == "false"
 

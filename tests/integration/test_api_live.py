@@ -65,7 +65,7 @@ def test_everything_comes_first_then_every_change(house: House) -> None:
         page.post(f"/api/v1/alerts/{alert}/accept")
         changed = live.until("alerts")
         assert [(one["id"], one["state"]) for one in changed["alerts"]] == [(alert, "accepted")]
-        page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "test"})
+        page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "test", "seen_count": 1})
         assert live.until("alerts")["alerts"][0]["state"] == "closed"
 
 
@@ -79,7 +79,7 @@ def test_whoever_comes_back_hears_of_what_happened_meanwhile(house: House) -> No
     assert name == "snapshot"
     assert house.alert("sos").id in {one["id"] for one in data["alerts"]}
     with house.browser_like() as page:
-        page.post(f"/api/v1/alerts/{house.alert('sos').id}/close", json={"outcome": "test"})
+        page.post(f"/api/v1/alerts/{house.alert('sos').id}/close", json={"outcome": "test", "seen_count": 1})
 
 
 def test_silence_is_filled_with_a_beat(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_a_page_gets_drawn_cards_in_its_language(house: House) -> None:
         assert (card["queue"], card["open"]) == ("person", True)
         house.wait(lambda: house.gateway.board.watched("night"))
         with house.browser_like() as page:
-            page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "test"})
+            page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "test", "seen_count": 1})
         (gone,) = live.until("alerts")["alerts"]
         assert (gone["open"], gone["html"]) == (False, "")
     house.wait(lambda: not house.gateway.board.watched("night"))
@@ -119,7 +119,7 @@ def test_an_offer_reaches_the_page_that_is_open(house: House) -> None:
 
         house.wait(lambda: proof() == "sent")
     with house.browser_like() as page:
-        page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "test"})
+        page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "test", "seen_count": 1})
 
 
 def test_one_listener_too_many_is_told_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@
   const SILENT_AFTER_MS = 12000; // the gateway beats every 5 s
   const REOPEN_AFTER_MS = 20000;
   const HOLD_AFTER_TOUCH_MS = 600;
+  const READ_AFTER_MS = 1500; // from when a card changes until somebody can have read it
 
   const link = document.getElementById("link");
   if (!link) return;
@@ -108,6 +109,27 @@
   const part = (card, name) => card.querySelector(`[data-said="${name}"]`)?.textContent.trim() ?? "";
   const about = (card) => ({ severity: part(card, "severity"), text: part(card, "text"), home: part(card, "home") });
 
+  // Nobody has read what was drawn a moment ago: a High alert that came again just now is closed with the
+  // count that stood there before, and the gateway refuses it.
+  const looked = new Map(); // alert -> its count, the count before, and from when the new one counts as read
+  function look(card) {
+    const { alert, count } = card.dataset;
+    const last = looked.get(alert);
+    if (last?.count === count) return;
+    looked.set(alert, { count, before: last?.count, readAt: last ? performance.now() + READ_AFTER_MS : 0 });
+  }
+  function lookAt(part) {
+    for (const card of part.querySelectorAll("article")) look(card);
+    if (part.matches?.("article")) look(part);
+  }
+  document.body.addEventListener("htmx:load", (event) => lookAt(event.detail.elt));
+  document.body.addEventListener("htmx:configRequest", (event) => {
+    const card = event.detail.elt.closest("article[data-severity=high]");
+    const shown = card && looked.get(card.dataset.alert);
+    if (!shown || performance.now() >= shown.readAt) return;
+    event.detail.path = event.detail.path.replace(/\?seen=\d+$/, `?seen=${shown.before}`);
+  });
+
   function put(item, first) {
     const old = cardOf(item.id);
     if (old && Number(old.dataset.version) >= item.version) return;
@@ -117,6 +139,7 @@
     const place = board?.querySelector(`[data-section="${item.queue}"] [data-cards]`);
     if (!old && !place) return;
     keepUse(old, card);
+    look(card);
     if (place) {
       const next = [...place.children].find((one) => one !== old && one.dataset.sort > item.sort);
       old?.remove();
@@ -156,6 +179,7 @@
     const card = cardOf(id);
     if (!card) return;
     said.textContent = say(words.gone, about(card));
+    looked.delete(id);
     card.remove();
   }
 
@@ -171,7 +195,7 @@
       }
       const watched = detail?.dataset.detail;
       if (watched && (shown.has(watched) || whole) && !first) {
-        htmx.ajax("GET", location.pathname, { target: "#detail", select: "#detail", swap: "outerHTML" });
+        htmx.ajax("GET", location.pathname + location.search, { target: "#detail", select: "#detail", swap: "outerHTML" });
       }
     });
   }
@@ -320,6 +344,7 @@
 
   document.addEventListener("visibilitychange", () => document.hidden || watch());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
+  lookAt(document);
   open();
   showTimes();
   setInterval(watch, 1000);

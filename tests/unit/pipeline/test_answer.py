@@ -1,10 +1,14 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.contract import Changes
-from gateway.model.alert import Alert, AlertState, Outcome
-from tests.unit.pipeline.town import PENDANT, Town
+from gateway.model.alert import Alert, AlertState, Outcome, Severity
+from gateway.model.frame import Frame, Transport
+from gateway.model.status import Timer
+from gateway.pipeline.answer import expired
+from tests.unit.pipeline.town import LOCK, PENDANT, Town, document
 
 
 @pytest.fixture
@@ -97,8 +101,6 @@ def test_giving_back_offers_it_to_the_step_again(town: Town, sos: str) -> None:
 def test_an_answer_that_does_not_fit_is_refused_with_a_reason(
     town: Town, channel: str, payload: bytes
 ) -> None:
-    from gateway.model.frame import Transport
-
     changes = town.take(Transport.PERSON, channel, payload)
     assert len(changes.refusals) == 1
     assert not changes.alerts
@@ -111,3 +113,81 @@ def test_an_overlong_note_is_refused(town: Town, sos: str) -> None:
 def test_a_deadline_fires_after_a_restart_with_the_note_that_it_was_overdue(town: Town, sos: str) -> None:
     changes = town.later(hours=3)
     assert any("overdue" in entry.detail for entry in changes.entries if entry.alert == sos)
+
+
+@pytest.mark.parametrize(
+    ("device", "word", "severity"),
+    [(PENDANT, "alarm.manual", Severity.HIGH), (LOCK, "lock.jammed", Severity.MEDIUM)],
+)
+def test_nobody_closes_what_was_raised_again_since_they_looked(
+    town: Town, device: str, word: str, severity: Severity
+) -> None:
+    alert = one(town.send(device, word))
+    assert alert.severity is severity
+    if device == LOCK:
+        town.send(LOCK, "lock.locked", means="manual")
+    again = town.send(device, word).alerts[alert.id]
+    refused = town.answer(alert.id, "close", outcome="false", seen=again.count - 1)
+    assert list(refused.refusals.values()) == ["raised again since you looked: 2 times, you saw 1"]
+    assert not refused.alerts
+    assert one(town.answer(alert.id, "close", outcome="false", seen=again.count)).outcome is Outcome.FALSE
+
+
+def test_a_press_in_the_same_second_as_the_close_of_the_one_before_stays_open(town: Town, sos: str) -> None:
+    town.now += timedelta(milliseconds=500)
+    town.send(PENDANT, "alarm.manual")
+    town.now += timedelta(milliseconds=400)
+    town.answer(sos, "close", outcome="false", seen=1)
+    assert town.state.alerts[sos].count == 2
+    assert town.state.alerts[sos].deadline is not None
+
+
+def test_a_high_alert_is_closed_only_by_who_says_what_they_saw(town: Town, sos: str) -> None:
+    refused = town.answer(sos, "close", outcome="test", seen=None)
+    assert "needs the count that was seen" in next(iter(refused.refusals.values()))
+    claimed = town.answer(sos, "close", outcome="test", seen=99)
+    assert "nobody can have seen it 99 times" in next(iter(claimed.refusals.values()))
+    assert sos in town.state.alerts
+
+
+def test_a_milder_alert_is_closed_also_by_who_does_not_say_what_they_saw(town: Town) -> None:
+    alert = one(town.send(LOCK, "lock.jammed"))
+    assert one(town.answer(alert.id, "close", outcome="technical", seen=None)).state is AlertState.CLOSED
+
+
+def test_only_who_has_the_alert_gives_it_back_or_is_on_site(town: Town, sos: str) -> None:
+    assert list(town.answer(sos, "release").refusals.values()) == ["nobody has taken it"]
+    town.answer(sos, "accept", "anna")
+    assert list(town.answer(sos, "release", "bo").refusals.values()) == ["only anna can give it back"]
+    assert list(town.answer(sos, "on_site", "bo").refusals.values()) == ["taken by anna"]
+    assert town.state.alerts[sos].assignee == "anna"
+
+
+def test_being_on_site_without_a_close_is_offered_again(town: Town, sos: str) -> None:
+    town.answer(sos, "on_site")
+    changes = town.later(hours=2, seconds=1)
+    assert [entry.action for entry in changes.entries] == ["on_site_expired", "offered"]
+
+
+def test_a_closing_note_stands_in_history_beside_the_outcome(town: Town, sos: str) -> None:
+    changes = town.answer(sos, "close", outcome="false", note="leaned on it")
+    assert [entry.detail for entry in changes.entries] == ["false: leaned on it"]
+
+
+def test_a_deadline_that_was_moved_or_whose_alert_is_gone_changes_nothing(town: Town, sos: str) -> None:
+    timer = Timer(owner="alert", subject=sos, name="deadline", due_at=town.now, set_at=town.now)
+    tick = Frame(Transport.CLOCK, "tick", b"", town.now, position=99)
+    expired(town.state, timer, tick)
+    expired(town.state, replace(timer, subject="gone"), tick)
+    assert not town.state.take_changes().alerts
+
+
+def test_an_alert_whose_ladder_is_gone_is_offered_again_at_its_own_pace(town: Town, sos: str) -> None:
+    moved = document().model_copy(update={"ladder": (), "home": (), "person": (), "enrolment": ()})
+    town.take(Transport.REGISTRY, "registry", moved.model_dump_json().encode())
+    due = town.state.alerts[sos].deadline
+    assert due is not None
+    changes = town.later(seconds=(due - town.now).total_seconds())
+    again = one(changes)
+    assert (again.step, again.deadline) == (0, town.now + timedelta(seconds=again.accept_within_s))
+    assert changes.deliveries

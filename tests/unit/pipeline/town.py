@@ -89,6 +89,9 @@ class Town:
         return self.take(Transport.CLOCK, "tick", b"")
 
     def answer(self, alert: str, action: str, actor: str = "anna", **more: Any) -> Changes:
+        """Answer as somebody who has seen the alert as it stands, unless `seen` says otherwise."""
+        if action == "close" and alert in self.state.alerts:
+            more = {"seen": self.state.alerts[alert].count} | more
         return self.take(
             Transport.PERSON,
             f"alert/{alert}/{action}",

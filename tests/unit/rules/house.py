@@ -120,7 +120,7 @@ class House:
         self.step(Transport.PERSON, channel=f"alert/{alert.id}/{action}", payload=payload)
 
     def closes(self, alert: Alert) -> None:
-        self.answers(alert, "close", outcome="real")
+        self.answers(alert, "close", outcome="real", seen=self.state.alerts[alert.id].count)
 
     def after(self, seconds: float) -> None:
         """Let time pass; every timer fires when it is due."""
