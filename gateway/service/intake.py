@@ -17,7 +17,7 @@ ACCEPT_WITHIN_S = 8.0
 """An accepted frame is on disk within this or its sender is told no (standards: acknowledgement <= 8 s)."""
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
 ALONGSIDE = 32
-"""Other frames that share an urgent frame's group: few, so that it is soon on disk and walked."""
+"""Other frames in a group of urgent ones: few, so that it is soon on disk and walked, but always some."""
 URGENT_A_SOURCE = 64
 """Urgent frames of one source that may wait in the fast lane; its further ones wait with the others."""
 MAX_WAITING_BYTES = 64 << 20
@@ -87,7 +87,7 @@ class JournalIntake:
         return True
 
     def _may_overtake(self, source: str) -> bool:
-        """Count an urgent frame of a source; False when the fast lane, or the source's share of it, is full."""
+        """Count an urgent frame of a source; False when the fast lane or the source's share is full."""
         if len(self._lanes[0]) >= self._limit:
             return False
         if source:
@@ -126,35 +126,37 @@ class JournalIntake:
             while not self._lanes[0] and not room():
                 self._room.clear()
                 await self._room.wait()
-            urgent = len(self._lanes[0])
-            group = self._next_group()
+            group, urgent = self._next_group()
             await self._write([frame for frame, _, _ in group])
-            self._tell(group, min(urgent, len(group)))
+            self._tell(group, urgent)
 
     async def drain(self) -> None:
-        """Write what waits, once, and stop the thread; for a clean stop.
+        """Write what waits and stop the thread; for a clean stop.
 
         Raises StoreUnavailableError when the disk refuses: nobody was told that those frames are safe.
         """
         try:
-            if group := self._next_group(self.waiting):
+            while self.waiting:
+                group, urgent = self._next_group()
                 frames = [frame for frame, _, _ in group]
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._append, frames)
-                self._tell(group, 0)
+                self._tell(group, urgent)
         finally:
             self._thread.shutdown(wait=False)
 
-    def _next_group(self, size: int = 0) -> list[Waiting]:
+    def _next_group(self) -> tuple[list[Waiting], int]:
+        """Take the next group from the lanes, the urgent frames first, and say how many they are."""
         urgent, normal = self._lanes
-        size = size or (min(self._batch, len(urgent) + ALONGSIDE) if urgent else self._batch)
-        group = [urgent.popleft() for _ in range(min(size, len(urgent)))]
+        size = min(self._batch, len(urgent) + ALONGSIDE) if urgent else self._batch
+        first = min(len(urgent), self._batch - min(ALONGSIDE, self._batch // 4))
+        group = [urgent.popleft() for _ in range(first)]
         if group:
             self._left_fast_lane(group)
-        group.extend(normal.popleft() for _ in range(min(size - len(group), len(normal))))
+        group.extend(normal.popleft() for _ in range(min(size - first, len(normal))))
         self._bytes -= sum([len(frame.payload) + len(frame.channel) for frame, _, _ in group])
         if not urgent and not normal:
             self._wake.clear()
-        return group
+        return group, first
 
     def _left_fast_lane(self, group: Sequence[Waiting]) -> None:
         """Give the sources their share of the fast lane back."""
@@ -170,8 +172,9 @@ class JournalIntake:
         loop = asyncio.get_running_loop()
         pause_s = RETRY_FIRST_S
         while True:
+            writing = loop.run_in_executor(self._thread, self._append, frames)
             try:
-                await loop.run_in_executor(self._thread, self._append, frames)
+                await asyncio.shield(writing)  # a stop lets it end, for its place is before what drain writes
             except StoreUnavailableError as error:
                 if not self.failing:
                     log.critical("the journal refuses, %d frames held back: %s", len(frames), error)
