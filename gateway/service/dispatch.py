@@ -13,10 +13,12 @@ log = logging.getLogger(__name__)
 
 DELIVER_WITHIN_S = 15.0
 """A channel that has not answered by then has failed for this delivery (alert rules, 6, decision 8)."""
+WORKERS = 3
+"""Deliveries that one channel may have under way, so that one that hangs does not hold the next."""
 
 
 class Dispatcher:
-    """One queue and one worker a channel, most severe first, so that a slow channel delays no other."""
+    """One queue and a few workers a channel, most severe first, so that a slow channel delays no other."""
 
     def __init__(
         self,
@@ -49,7 +51,8 @@ class Dispatcher:
         """Work all channels until cancelled."""
         async with asyncio.TaskGroup() as group:
             for channel in self._notifiers:
-                group.create_task(self._work(channel), name=f"channel {channel}")
+                for number in range(WORKERS):
+                    group.create_task(self._work(channel), name=f"channel {channel}, {number}")
 
     def _put(self, delivery: Delivery, alert: Alert | None) -> None:
         queue = self._queues.get(delivery.channel)
@@ -64,20 +67,21 @@ class Dispatcher:
         while True:
             _, _, delivery = await queue.get()
             alert = self._alert(delivery.alert)
-            if alert is None or alert.state is AlertState.CLOSED:
-                self._receipt(delivery, DeliveryState.FAILED, "answered before it was sent")
-                continue
-            reason = await self._deliver(notifier, delivery, alert)
+            reason = _needless(delivery, alert)
+            if not reason and alert is not None:
+                reason = await self._deliver(notifier, delivery, alert)
             self._receipt(delivery, DeliveryState.FAILED if reason else DeliveryState.SENT, reason)
 
     async def _deliver(self, notifier: Notifier, delivery: Delivery, alert: Alert) -> str:
+        """Try once; the attempt is a task of its own, so that neither its end nor its deafness is ours."""
+        attempt = asyncio.create_task(_attempt(notifier, delivery, alert), name=f"delivery {delivery.id}")
         try:
-            return await asyncio.wait_for(notifier.deliver(delivery, alert), DELIVER_WITHIN_S)
-        except TimeoutError:
+            await asyncio.wait({attempt}, timeout=DELIVER_WITHIN_S)
+        finally:
+            late = attempt.cancel()
+        if late:
             return f"no answer within {DELIVER_WITHIN_S:.0f} s"
-        except Exception as error:  # noqa: BLE001 - a channel may be a stranger's: its fault is this delivery's reason
-            log.warning("channel %s failed with %s", delivery.channel, type(error).__name__)
-            return f"the channel failed with {type(error).__name__}"
+        return "the channel gave its own request up" if attempt.cancelled() else attempt.result()
 
     def _receipt(self, delivery: Delivery, reached: DeliveryState, reason: str) -> None:
         frame = Frame(
@@ -88,3 +92,26 @@ class Dispatcher:
             ingress="dispatch",
         )
         self._intake.offer(frame)
+
+
+async def _attempt(notifier: Notifier, delivery: Delivery, alert: Alert) -> str:
+    try:
+        return str(await notifier.deliver(delivery, alert) or "")
+    except Exception as error:  # noqa: BLE001 - a channel may be a stranger's: its fault is this delivery's reason
+        log.warning("channel %s failed with %s", delivery.channel, type(error).__name__)
+        return f"the channel failed with {type(error).__name__}"
+
+
+def _needless(delivery: Delivery, alert: Alert | None) -> str:
+    """Say why a delivery need not go out any more, "" when it must.
+
+    The newest round goes out whatever the alert's state: a High alert that comes again rings again. Of an
+    older round, only what belongs to the step at which the alert is still offered.
+    """
+    if alert is None or alert.state is AlertState.CLOSED:
+        return "answered before it was sent"
+    if delivery.round >= alert.version:
+        return ""
+    if alert.state is not AlertState.OFFERED:
+        return "taken by somebody"
+    return "" if delivery.step == alert.step else "the next step was asked before it was sent"

@@ -1,0 +1,235 @@
+"""Deliveries go out while they are needed, and no channel's fault ends or delays another."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway.contract import Changes, Notifier, Sender
+from gateway.model.alert import Alert, AlertState, AlertType, Severity
+from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.frame import Frame, Transport
+from gateway.service import dispatch
+from gateway.service.dispatch import WORKERS, Dispatcher
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class StillClock:
+    """Stands still."""
+
+    def now(self) -> datetime:
+        return AT
+
+    def wait_s(self, until: datetime) -> float:
+        return (until - AT).total_seconds()
+
+
+class Receipts:
+    """An intake that keeps what it is offered."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def offer(self, frame: Frame, sender: Sender | None = None, token: int = 0) -> bool:
+        assert (sender, token) == (None, 0)
+        self.frames.append(frame)
+        return True
+
+    async def accept(self, frame: Frame) -> int:
+        self.frames.append(frame)
+        return len(self.frames)
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """What became of which delivery: ("sent/d-1", reason)."""
+        for frame in self.frames:
+            assert frame.transport is Transport.RECEIPT
+        return [(frame.channel.removeprefix("delivery/"), frame.payload.decode()) for frame in self.frames]
+
+
+class Channel:
+    """A channel that does what a test says; it notes what it was asked for."""
+
+    def __init__(self, way: Callable[[Delivery], Coroutine[Any, Any, str]], channel: str = "sms") -> None:
+        self.channel = channel
+        self.asked: list[str] = []
+        self._way = way
+
+    async def deliver(self, delivery: Delivery, alert: Alert) -> str:
+        assert alert.id == delivery.alert
+        self.asked.append(delivery.id)
+        return await self._way(delivery)
+
+
+async def at_once(_delivery: Delivery) -> str:
+    return ""
+
+
+async def never(_delivery: Delivery) -> str:
+    await asyncio.Event().wait()
+    return ""
+
+
+async def deaf(_delivery: Delivery) -> str:
+    """Does not listen when it is cancelled the first time."""
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        await asyncio.Event().wait()
+    return ""
+
+
+async def broken(_delivery: Delivery) -> str:
+    raise ConnectionResetError("the number +46 70 123 456 is busy")
+
+
+async def gave_up(_delivery: Delivery) -> str:
+    raise asyncio.CancelledError
+
+
+def alert(**more: Any) -> Alert:
+    given: dict[str, Any] = {
+        "id": "a-1",
+        "rule": "sos",
+        "subject": "d",
+        "severity": Severity.HIGH,
+        "type": AlertType.PERSON,
+        "text": "sos",
+        "reason": "pressed",
+        "tenant": "t",
+        "home": "h",
+        "frame": 1,
+        "occurred_at": AT,
+        "raised_at": AT,
+        "ladder": "l",
+        "deadline": AT,
+        "accept_within_s": 60,
+        "version": 2,
+    }
+    return Alert(**given | more)
+
+
+def delivery(name: str = "d-1", **more: Any) -> Delivery:
+    given: dict[str, Any] = {
+        "id": name,
+        "alert": "a-1",
+        "recipient": "team",
+        "channel": "sms",
+        "step": 0,
+        "round": 2,
+        "queued_at": AT,
+        "deadline": AT,
+    }
+    return Delivery(**given | more)
+
+
+def dispatched(
+    channels: list[Channel], deliveries: list[Delivery], *alerts: Alert, done: int | None = None
+) -> list[tuple[str, str]]:
+    """Give the deliveries to a dispatcher and return its receipts, once there are `done` (default: all)."""
+
+    async def scenario() -> list[tuple[str, str]]:
+        receipts = Receipts()
+        known = {one.id: one for one in alerts}
+        notifiers: dict[str, Notifier] = {channel.channel: channel for channel in channels}
+        dispatcher = Dispatcher(notifiers, receipts, StillClock(), known.get)
+        dispatcher.publish(Changes(deliveries={one.id: one for one in deliveries}, alerts=known), 1)
+        task = asyncio.create_task(dispatcher.run())
+        async with asyncio.timeout(10):
+            while len(receipts.frames) < (len(deliveries) if done is None else done):
+                await asyncio.sleep(0)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        return receipts.told
+
+    return asyncio.run(scenario())
+
+
+def test_a_delivery_is_sent_and_proved() -> None:
+    assert dispatched([Channel(at_once)], [delivery()], alert()) == [("sent/d-1", "")]
+
+
+def test_a_channel_that_hangs_holds_neither_its_next_delivery_nor_another_channel() -> None:
+    async def first_hangs(one: Delivery) -> str:
+        return await never(one) if one.id == "d-1" else ""
+
+    told = dispatched(
+        [Channel(first_hangs), Channel(at_once, "page")],
+        [delivery("d-1"), delivery("d-2"), delivery("d-3", channel="page")],
+        alert(),
+        done=2,
+    )
+    assert sorted(told) == [("sent/d-2", ""), ("sent/d-3", "")]
+
+
+@pytest.mark.parametrize("way", [never, deaf])
+def test_no_answer_in_time_is_a_failure_even_of_a_channel_that_cannot_be_cancelled(
+    monkeypatch: pytest.MonkeyPatch, way: Callable[[Delivery], Coroutine[Any, Any, str]]
+) -> None:
+    monkeypatch.setattr(dispatch, "DELIVER_WITHIN_S", 0.01)
+    many = [delivery(f"d-{number}") for number in range(WORKERS + 1)]
+    told = dispatched([Channel(way)], many, alert())
+    assert [reason for _, reason in told] == ["no answer within 0 s"] * len(many)
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        (broken, "the channel failed with ConnectionResetError"),
+        (gave_up, "the channel gave its own request up"),
+    ],
+)
+def test_a_channels_fault_is_the_deliverys_reason_and_the_next_one_is_tried(
+    way: Callable[[Delivery], Coroutine[Any, Any, str]], reason: str
+) -> None:
+    many = [delivery(f"d-{number}") for number in range(2 * WORKERS + 1)]
+    told = dispatched([Channel(way)], many, alert())
+    assert sorted(told) == [(f"failed/{one.id}", reason) for one in many]
+
+
+def test_a_channel_that_is_not_installed_is_a_failure() -> None:
+    told = dispatched([Channel(at_once)], [delivery(channel="fax")], alert())
+    assert told == [("failed/d-1", "there is no channel fax")]
+
+
+@pytest.mark.parametrize(
+    ("now", "older", "reason"),
+    [
+        ({"version": 2}, {"round": 2}, ""),
+        ({"version": 5}, {"round": 2}, ""),
+        ({"version": 5, "step": 1}, {"round": 2}, "the next step was asked before it was sent"),
+        ({"version": 5, "step": 1}, {"round": 5, "step": 1}, ""),
+        ({"version": 3, "state": AlertState.ACCEPTED}, {"round": 2}, "taken by somebody"),
+        ({"version": 3, "state": AlertState.ON_SITE}, {"round": 2}, "taken by somebody"),
+        ({"version": 4, "state": AlertState.ACCEPTED}, {"round": 4}, ""),
+        ({"version": 4, "state": AlertState.CLOSED}, {"round": 4}, "answered before it was sent"),
+    ],
+)
+def test_a_delivery_goes_out_only_while_it_is_needed(
+    now: dict[str, Any], older: dict[str, Any], reason: str
+) -> None:
+    channel = Channel(at_once)
+    told = dispatched([channel], [delivery(**older)], alert(**now))
+    assert told == [("failed/d-1", reason) if reason else ("sent/d-1", "")]
+    assert bool(channel.asked) is not bool(reason)
+
+
+def test_a_delivery_of_an_alert_that_is_gone_is_not_sent() -> None:
+    assert dispatched([Channel(at_once)], [delivery()]) == [("failed/d-1", "answered before it was sent")]
+
+
+def test_the_most_severe_go_first() -> None:
+    mild = alert(id="a-2", severity=Severity.LOW)
+    channel = Channel(at_once)
+    dispatched([channel], [delivery("d-1", alert="a-2"), delivery("d-2")], alert(), mild)
+    assert channel.asked == ["d-2", "d-1"]
+
+
+def test_a_delivery_that_is_settled_is_not_queued_again() -> None:
+    settled = delivery("d-2", state=DeliveryState.SENT)
+    told = dispatched([Channel(at_once)], [settled, delivery("d-1")], alert(), done=1)
+    assert told == [("sent/d-1", "")]
