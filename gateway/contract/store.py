@@ -95,7 +95,10 @@ class Store(Protocol):
     def events(
         self, *, frame: int | None = None, device: str | None = None, after: int = 0, limit: int = 100
     ) -> list[tuple[int, Event]]:
-        """Return events with their place in the log, oldest first (newest first for a device)."""
+        """Return events with their place in the log, oldest first.
+
+        Of a device the newest first, looked for among the newest events only.
+        """
         ...
 
     def traces(self, *, frame: int | None = None, limit: int = 100) -> list[Trace]:

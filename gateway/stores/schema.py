@@ -10,7 +10,6 @@ CREATE TABLE IF NOT EXISTS events (
   type TEXT NOT NULL,
   body BLOB NOT NULL
 );
-CREATE INDEX IF NOT EXISTS events_of_device ON events (device, place);
 CREATE TABLE IF NOT EXISTS traces (
   id INTEGER PRIMARY KEY,
   frame INTEGER NOT NULL,

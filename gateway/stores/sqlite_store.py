@@ -25,6 +25,13 @@ KEEP_TRACES = 200_000
 KEEP_QUARANTINED = 200_000
 """Newest remarks and quarantined frames that are kept; older ones are counted by the journal alone."""
 PRUNE_EVERY = 1_000
+LOOK_BACK = 200_000
+"""Newest events among which those of one device are looked for: an index by device would cost every event
+more than all else that is stored of it."""
+NEWEST_OF_DEVICE = """
+SELECT place, body FROM (SELECT place, device, body FROM events ORDER BY place DESC LIMIT ?)
+WHERE device = ? LIMIT ?
+"""
 LOOKUP = 500
 """Ids a single look-up asks for (SQLite's limit on variables is 999 in old builds)."""
 NO_LIMIT = -1
@@ -172,8 +179,7 @@ class SqliteStore:
                 (first_place(frame), first_place(frame + 1), limit),
             )
         elif device is not None:
-            query = "SELECT place, body FROM events WHERE device = ? ORDER BY place DESC LIMIT ?"
-            rows = self._ask(query, (device, limit))
+            rows = self._ask(NEWEST_OF_DEVICE, (LOOK_BACK, device, limit))
         else:
             query = "SELECT place, body FROM events WHERE place > ? ORDER BY place LIMIT ?"
             rows = self._ask(query, (after, limit))
