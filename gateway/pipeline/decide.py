@@ -1,8 +1,10 @@
 """Decide: which rules look at an event, a due timer or a new registry, and what their decisions become."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
+
+import msgspec
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Rule, Say
 from gateway.model.alert import AlertType, Severity
@@ -27,6 +29,10 @@ REJECTED_ACCEPT_S = 4 * 3600
 """The low class of the alert rules, section 5.0."""
 NOT_THIS_TICK = timedelta(seconds=1)
 """A tick's own timers are due in a later tick, so that no rule can hold the watch by arming for ever."""
+SLOTS_OF_THE_THING = frozenset({"link", "battery", "fault", "life"})
+"""States of a device itself: they stay true when it is moved to another home or person."""
+PANIC = "PanicException"
+"""What a fault inside an extension written in Rust is raised as: it is no Exception."""
 
 Source = Event | Frame | tuple[Timer, Frame]
 """What was judged: an event, a frame from inside the house, or a timer and the tick it fired in."""
@@ -76,11 +82,33 @@ def judge_timer(state: State, book: RuleBook, timer: Timer, frame: Frame) -> Non
 
 def judge_enrolled(state: State, book: RuleBook, device: str, frame: Frame) -> None:
     """Let every rule arm what it must for a device that was enrolled, or whose registry was read again."""
+    if state.moved:
+        moved, state.moved = state.moved, set()
+        forget(state, moved, frame)
     at = view(state, device)
     if at is None:
         return
     for rule in book.rules:
         _consult(state, rule, at, frame, rule.on_enrolled)
+
+
+def forget(state: State, devices: Collection[str], frame: Frame) -> None:
+    """Drop what the rules knew of devices that watch for another home or person now.
+
+    Their timers too, each told in the trace, and the states that they were heard in, except those
+    that are true of the thing wherever it is. An open alert stays, for those it was raised for.
+    """
+    told = {s: device for s in state.subjects() if (device := device_of(state.registry, s)) in devices}
+    for timer in state.forget({subject for subject in told if subject not in state.registry.homes}):
+        reason = f"timer {timer.name!r} of rule {timer.owner!r} dropped: its device was moved"
+        state.trace(Trace(frame.position, STEP, Verdict.JUDGED, reason, device=told[timer.subject] or ""))
+    for device in devices:
+        status = state.statuses.get(device)
+        if status is not None and not status.slots.keys() <= SLOTS_OF_THE_THING:
+            status.slots = {slot: word for slot, word in status.slots.items() if slot in SLOTS_OF_THE_THING}
+            status.since = {slot: at for slot, at in status.since.items() if slot in SLOTS_OF_THE_THING}
+            status.uncertain = [slot for slot in status.uncertain if slot in SLOTS_OF_THE_THING]
+            state.touched(status)
 
 
 def judge_rejection(state: State, device: Device, frame: Frame, reason: str, clause: str) -> None:
@@ -136,10 +164,27 @@ def _consult(
         if decisions == ():  # most often: no cause need be made
             return
         cause = _cause(source, state.now)
-        for decision in tuple(decisions):
+        for decision in [_as_kept(decision) for decision in decisions]:
             _apply(state, rule, at, cause, decision)
-    except Exception as error:  # noqa: BLE001 - a rule may be a stranger's: its fault becomes an alert, not a stop
+    except BaseException as error:  # a rule may be a stranger's: its fault or panic is an alert, not a stop
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
         _fault(state, rule, at, _cause(source, state.now), type(error).__name__)
+
+
+def _as_kept(decision: Decision) -> Decision:
+    """Return the decision as the store will give it back after a restart; ValueError if that is another.
+
+    So nothing that cannot be kept gets further than the rule that decided it: an object that is no
+    JSON, a number without end, half a character, a wrong type, a time without its zone.
+    """
+    kept = msgspec.json.decode(msgspec.json.encode(decision), type=type(decision))
+    if kept != decision:
+        raise ValueError("the decision cannot be kept as it is")
+    moment = getattr(kept, "due_at", None) or getattr(kept, "occurred_at", None)
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return kept
 
 
 def _apply(state: State, rule: Rule, at: View, cause: Cause, decision: Decision) -> None:
@@ -177,7 +222,8 @@ def _timer(state: State, rule: Rule, subject: str, cause: Cause, decision: Arm) 
 
 
 def _amend(state: State, rule: Rule, at: View, cause: Cause, decision: Change | Clear) -> None:
-    alert = state.open_alert(rule.id, decision.subject or at.device.id)
+    subject = decision.subject or at.device.id
+    alert = at.about(subject).own_alert(rule.id, subject)
     if alert is None:
         reason = f"no open alert to change: {decision.reason}"
         state.trace(Trace(cause.frame, STEP, Verdict.JUDGED, reason, rule.catalogue, at.device.id))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from gateway.contract import Change, Clear, Raise
 from gateway.model.alert import Alert, AlertEntry, AlertState, AlertType, Severity
 from gateway.model.registry import Home
-from gateway.pipeline.situation import View, device_of
+from gateway.pipeline.situation import View
 from gateway.pipeline.state import State
 
 ID_BYTES = 10
@@ -38,11 +38,16 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def put(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> None:
-    """Make a new alert, or count it on the open one of the same rule and subject."""
+    """Make a new alert, or count it on the open one of the same rule, subject, home and person.
+
+    A device that watches for somebody else since it was raised makes a new alert; the old one stays
+    with those it was raised for, until a person closes it.
+    """
     subject = decision.subject or at.device.id
-    found = state.open_alert(rule, subject)
+    about = at.about(subject)
+    found = about.own_alert(rule, subject)
     if found is None:
-        _raise(state, rule, at, cause, decision)
+        _raise(state, rule, about, cause, replace(decision, subject=subject))
     else:
         _repeat(state, found, cause, decision)
 
@@ -62,9 +67,7 @@ def change(state: State, alert: Alert, home: Home | None, cause: Cause, decision
         version=alert.version + 1,
     )
     anew = severity.rank < alert.severity.rank or ladder != alert.ladder
-    _keep(state, _offered_anew(state, changed) if anew else changed, "changed", cause, decision.reason)
-    if anew:
-        state.offer(alert.id)
+    _keep(state, _ring(state, _offered_anew(changed)) if anew else changed, "changed", cause, decision.reason)
 
 
 def clear(state: State, alert: Alert, cause: Cause, decision: Clear) -> None:
@@ -79,8 +82,7 @@ def ladder_of(home: Home, kind: AlertType) -> str:
 
 
 def _raise(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> None:
-    subject = decision.subject or at.device.id
-    device = device_of(state.registry, subject) if decision.subject not in {"", at.home.id} else None
+    subject = decision.subject
     occurred_at = min(decision.occurred_at or cause.occurred_at, state.now)
     alert = Alert(
         id=blake2b(f"{rule}\0{subject}\0{cause.name}".encode(), digest_size=ID_BYTES).hexdigest(),
@@ -94,7 +96,7 @@ def _raise(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> 
         tenant=at.device.tenant,
         home=at.enrolment.home,
         person=at.person.ref if at.person else None,
-        device=device or at.device.id,
+        device=at.device.id,
         cause=cause.event,
         frame=cause.frame,
         occurred_at=occurred_at,
@@ -110,7 +112,7 @@ def _raise(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> 
 
 
 def _repeat(state: State, alert: Alert, cause: Cause, decision: Raise) -> None:
-    """Count it; a High one rings again, and one that is worse than before is offered anew."""
+    """Count it, and ring when it is a new happening: worse, High, or begun again after it was over."""
     worse = decision.severity.rank < alert.severity.rank
     values = {**alert.values, **decision.values}
     before, now = alert.values.get("presses"), decision.values.get("presses")
@@ -127,27 +129,33 @@ def _repeat(state: State, alert: Alert, cause: Cause, decision: Raise) -> None:
         version=alert.version + 1,
     )
     if worse:
-        repeated = _offered_anew(state, repeated)
-    elif repeated.severity is Severity.HIGH and repeated.state is AlertState.OFFERED:
-        repeated = replace(repeated, deadline=_sooner(state, repeated))
+        repeated = _offered_anew(repeated)
+    if worse or repeated.severity is Severity.HIGH or not alert.active:
+        repeated = _ring(state, repeated)
     _keep(state, repeated, "repeated", cause, decision.reason)
-    if worse or repeated.severity is Severity.HIGH:
-        state.offer(alert.id)  # routing passes over an alert that somebody has taken
 
 
-def _offered_anew(state: State, alert: Alert) -> Alert:
+def _offered_anew(alert: Alert) -> Alert:
     """Ask again from the first step: whoever took the milder alert did not take this one.
 
     Somebody who is on site stays the one who answers for it.
     """
     if alert.state is AlertState.ON_SITE:
         return alert
-    return replace(alert, state=AlertState.OFFERED, assignee=None, step=0, deadline=_sooner(state, alert))
+    return replace(alert, state=AlertState.OFFERED, assignee=None, step=0)
 
 
-def _sooner(state: State, alert: Alert) -> datetime:
+def _ring(state: State, alert: Alert) -> Alert:
+    """Ask for deliveries to the alert's present step, also when somebody has taken it.
+
+    They stay the one who has it. But what nobody has taken must be answered in its time from now, and
+    a High one also by who has it: they may be finished with what they came for, and not know of this.
+    """
+    state.offer(alert.id)
+    if alert.state is not AlertState.OFFERED and alert.severity is not Severity.HIGH:
+        return alert
     within = state.now + timedelta(seconds=alert.accept_within_s)
-    return min(alert.deadline or within, within)
+    return replace(alert, deadline=min(alert.deadline or within, within))
 
 
 def _keep(state: State, alert: Alert, action: str, cause: Cause, detail: str) -> None:

@@ -59,7 +59,20 @@ class View:
 
     def open_alert(self, subject: str = "") -> Alert | None:
         """Return this rule's open alert on the subject."""
-        return self._state.open_alert(self.rule, subject or self.device.id)
+        return self.about(subject).own_alert(self.rule, subject or self.device.id)
+
+    def about(self, subject: str) -> "View":
+        """Return the situation that a subject belongs to: another device's own, otherwise this one."""
+        if subject in ("", self.device.id, self.home.id):
+            return self
+        device = device_of(self._state.registry, subject)
+        found = None if device in (None, self.device.id) else view(self._state, device)
+        return found or self
+
+    def own_alert(self, rule: str, subject: str) -> Alert | None:
+        """Return a rule's open alert on a subject, about this home and this person."""
+        person = self.person
+        return self._state.open_alert(rule, subject, self.enrolment.home, person.ref if person else None)
 
     def armed(self, name: str, subject: str = "") -> bool:
         """Tell whether this rule's timer is armed."""

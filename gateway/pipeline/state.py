@@ -1,6 +1,6 @@
 """State: what the single writer knows, and the changes since its last commit."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
@@ -55,7 +55,8 @@ class State:
         self._memories = dict(snapshot.memories)
         self._timers: dict[str, Timer] = {}
         self._queue: list[tuple[datetime, str]] = []
-        self._open = {(a.rule, a.subject): a.id for a in self.alerts.values()}
+        self._open = {_episode(alert): alert.id for alert in self.alerts.values()}
+        self.moved: set[str] = set()
         self._zones: dict[str, ZoneInfo] = {}
         self._watched: dict[tuple[str, str], Watched] = {}
         for timer in snapshot.timers.values():
@@ -78,8 +79,16 @@ class State:
     # --- registry and devices ---
 
     def set_registry(self, document: RegistryDocument) -> None:
-        """Replace the registry; raises ValueError, changing nothing, if it does not hold together."""
-        self.registry = Registry(document)
+        """Replace the registry; raises ValueError, changing nothing, if it does not hold together.
+
+        `moved` collects the devices that watch for another home or person than before.
+        """
+        before, self.registry = self.registry.enrolments, Registry(document)
+        self.moved |= {
+            device
+            for device, enrolment in self.registry.enrolments.items()
+            if device not in before or _meaning(before[device]) != _meaning(enrolment)
+        }
         self.changes.registry = document
         self._zones.clear()
         self._watched.clear()
@@ -153,6 +162,23 @@ class State:
         else:
             self._memories[key] = facts
 
+    def subjects(self) -> set[str]:
+        """Return every subject that a rule remembers, or has a timer for."""
+        told = {key.partition("\0")[2] for key in self._memories}
+        return told | {timer.subject for timer in self._timers.values() if timer.owner != ALERT_OWNER}
+
+    def forget(self, subjects: Collection[str]) -> list[Timer]:
+        """Drop what all rules remember of these subjects and their timers; returns the timers dropped."""
+        for key in [key for key in self._memories if key.partition("\0")[2] in subjects]:
+            del self._memories[key]
+            self.changes.memories[key] = None
+        dropped = [
+            timer for timer in self.timers() if timer.owner != ALERT_OWNER and timer.subject in subjects
+        ]
+        for timer in dropped:
+            self.disarm(timer.key)
+        return dropped
+
     def arm(self, timer: Timer) -> None:
         """Look again at `timer.due_at`; the same key moves."""
         self._enqueue(timer)
@@ -197,9 +223,9 @@ class State:
 
     # --- alerts and deliveries ---
 
-    def open_alert(self, rule: str, subject: str) -> Alert | None:
-        """Return the open alert of a rule and subject."""
-        found = self._open.get((rule, subject))
+    def open_alert(self, rule: str, subject: str, home: str, person: str | None) -> Alert | None:
+        """Return the open alert of a rule and subject about that home and person, and no other's."""
+        found = self._open.get((rule, subject, home, person))
         return None if found is None else self.alerts[found]
 
     def put_alert(self, alert: Alert, entry: AlertEntry) -> None:
@@ -214,11 +240,11 @@ class State:
         self.changes.entries.append(entry)
         if closed:
             self.alerts.pop(alert.id, None)
-            self._open.pop((alert.rule, alert.subject), None)
+            self._open.pop(_episode(alert), None)
             self.disarm(deadline_key(alert.id))
             return
         self.alerts[alert.id] = alert
-        self._open[alert.rule, alert.subject] = alert.id
+        self._open[_episode(alert)] = alert.id
         if alert.deadline is not None:
             self._arm_deadline(alert.id, alert.deadline)
 
@@ -253,3 +279,12 @@ class State:
 def deadline_key(alert_id: str) -> str:
     """Return the timer key of an alert's deadline."""
     return f"{ALERT_OWNER}\0{alert_id}\0deadline"
+
+
+def _episode(alert: Alert) -> tuple[str, str, str, str | None]:
+    """Return what makes two alerts one: the person among it, so that no call counts on another's alert."""
+    return alert.rule, alert.subject, alert.home, alert.person
+
+
+def _meaning(enrolment: Enrolment) -> tuple[str, str | None]:
+    return enrolment.home, enrolment.person

@@ -1,11 +1,13 @@
 """Decide: dispatch, the one open alert of a rule and subject, wrong rules, rejected messages."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Rule, Say, Situation
@@ -376,6 +378,76 @@ def test_a_rule_that_fails_is_an_alert_of_its_own_and_the_others_judge_on(wrong:
     assert f"rule 'told' could not judge: {fault}" in house.said
     everything = repr((house.state.alerts, house.entries, house.said))
     assert SECRET not in everything
+
+
+WITHOUT_END, HALF_A_CHARACTER = float("inf"), "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("decision", "fault"),
+    [
+        (Remember(facts={"x": object()}), "TypeError"),
+        (Remember(facts={"x": {1, 2}}), "ValueError"),
+        (Remember(facts={"x": WITHOUT_END}), "ValueError"),
+        (Remember(facts={"x": float("nan")}), "ValueError"),
+        (Remember(facts={"x": {1: 2}}), "ValueError"),
+        (Remember(facts={"x": HALF_A_CHARACTER}), "UnicodeEncodeError"),
+        (alarm(values={"x": float("nan")}), "ValidationError"),
+        (alarm(values={"x": WITHOUT_END}), "ValidationError"),
+        (alarm(values={"x": ["a list"]}), "ValidationError"),
+        (alarm(values={"x": HALF_A_CHARACTER}), "UnicodeEncodeError"),
+        (alarm(text=HALF_A_CHARACTER), "UnicodeEncodeError"),
+        (alarm(reason=HALF_A_CHARACTER), "UnicodeEncodeError"),
+        (alarm(text=5), "ValidationError"),
+        (alarm(accept_within_s=WITHOUT_END), "ValidationError"),
+        (alarm(occurred_at=NOON.replace(tzinfo=None)), "ValueError"),
+        (Change(reason=HALF_A_CHARACTER), "UnicodeEncodeError"),
+        (Change(reason="worse", accept_within_s=WITHOUT_END), "ValueError"),
+        (Arm(name="x", due_at=NOON.replace(tzinfo=None)), "ValueError"),
+        (Arm(name="x", due_at=NOON, note=HALF_A_CHARACTER), "UnicodeEncodeError"),
+        (Say(reason=HALF_A_CHARACTER), "UnicodeEncodeError"),
+    ],
+)
+def test_a_decision_that_cannot_be_kept_is_a_rule_fault_at_once_and_nothing_of_it_is_done(
+    house: House, rule: Told, decision: Decision, fault: str
+) -> None:
+    press(house, rule, alarm(text="fall"), Remember(facts={"a": 1}), decision)
+    assert house.one("rule_fault").values == {"rule": "told", "fault": fault}
+    assert house.open("fall") == [], "neither what it decided before"
+    assert house.state.recall("told", "alarm") == {}
+    assert house.timers("told") == []
+    msgspec.json.encode((house.state.alerts, house.entries, house.said))
+
+
+def test_what_a_rule_keeps_it_cannot_change_afterwards(house: House, rule: Told) -> None:
+    facts: dict[str, Any] = {"seen": [1]}
+    press(house, rule, Remember(facts=facts))
+    facts["seen"].append(object())
+    assert house.state.recall("told", "alarm") == {"seen": [1]}
+
+
+class PanicException(BaseException):
+    """As an extension written in Rust raises it."""
+
+
+def test_a_rule_that_panics_is_a_rule_fault_too(house: House, rule: Told) -> None:
+    def panics(_: Situation) -> Sequence[Decision]:
+        raise PanicException(SECRET)
+
+    rule.event = panics
+    house.says("alarm", "alarm.manual")
+    assert house.one("rule_fault").values["fault"] == "PanicException"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit])
+def test_what_stops_the_gateway_is_no_rule_fault(house: House, rule: Told, stop: type[BaseException]) -> None:
+    def stops(_: Situation) -> Sequence[Decision]:
+        raise stop
+
+    rule.event = stops
+    with pytest.raises(stop):
+        house.says("alarm", "alarm.manual")
+    assert house.open() == []
 
 
 def test_a_safety_rule_that_fails_is_told_to_the_carers() -> None:
