@@ -31,7 +31,7 @@ check: ## lint, format, types and the arrows between packages
 bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	@scripts/environment requirements-dev.txt
 	@scripts/system-packages $(SERVERS)
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 lock: ## compile both lock files again from pyproject.toml
 	@scripts/environment requirements-dev.txt

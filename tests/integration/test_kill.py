@@ -11,7 +11,7 @@ import pytest
 from tests.integration.accounts import check_accounts
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.loads import load, make_town, settle
-from tests.integration.mosquitto import mosquitto, wait_for
+from tests.integration.mosquitto import Broker, mosquitto, wait_for
 
 EVENTS = int(os.environ.get("KILL_EVENTS", "50000"))
 KILLS = int(os.environ.get("KILLS", "10"))
@@ -51,21 +51,15 @@ def test_kills_through_the_listener_lose_nothing_and_double_nothing(
 ) -> None:
     sender = load(town, f"mqtt://127.0.0.1:{gateway.listener_port}", EVENTS, *sends)
     assert kill_at_random(gateway, sender, KILLS) == 0, (town / "load.log").read_text()
-    settle(gateway)
-    gateway.stop()
-    figures = check_accounts(town / "acked", gateway.data, ("motion.detected", "alarm.manual"))
-    assert figures["acknowledged"] == figures["events"] == EVENTS
+    account_for_all(town, gateway)
 
 
-@pytest.mark.mosquitto
-def test_kills_through_a_broker_lose_nothing_and_double_nothing(town: Path) -> None:
-    limits = [
-        "max_queued_messages 0",
-        "max_inflight_messages 0",
-        "persistence true",
-        "persistence_location ./",
-    ]
-    with mosquitto(town, config_lines=limits) as broker:
+BROKER = ["max_queued_messages 0", "max_inflight_messages 0", "persistence true", "persistence_location ./"]
+
+
+@pytest.fixture
+def behind_a_broker(town: Path) -> Iterator[tuple[Broker, GatewayProcess]]:
+    with mosquitto(town, config_lines=BROKER) as broker:
         gateway = GatewayProcess(
             town,
             registry=str(town / "registry.toml"),
@@ -73,17 +67,41 @@ def test_kills_through_a_broker_lose_nothing_and_double_nothing(town: Path) -> N
             broker=[{"name": "main", "url": broker.url, "topics": ["vaka/1/#"]}],
         )
         gateway.start()
-        try:
-            wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"], within_s=20)
-            sender = load(town, broker.url, EVENTS)
-            assert kill_at_random(gateway, sender, KILLS) == 0, (town / "load.log").read_text()
-            broker.stop()
-            broker.start()
-            settle(gateway)
-            wait_for(lambda: _events(gateway) == EVENTS, within_s=60)
-        finally:
-            gateway.stop()
-        check_accounts(town / "acked", gateway.data, ("motion.detected", "alarm.manual"))
+        wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"], within_s=20)
+        yield broker, gateway
+        gateway.stop()
+
+
+@pytest.mark.mosquitto
+def test_kills_through_a_broker_lose_nothing_and_double_nothing(
+    town: Path, behind_a_broker: tuple[Broker, GatewayProcess]
+) -> None:
+    broker, gateway = behind_a_broker
+    sender = load(town, broker.url, EVENTS)
+    assert kill_at_random(gateway, sender, KILLS) == 0, (town / "load.log").read_text()
+    account_for_all(town, gateway)
+
+
+@pytest.mark.mosquitto
+def test_restarts_of_the_broker_under_load_lose_nothing_and_double_nothing(
+    town: Path, behind_a_broker: tuple[Broker, GatewayProcess]
+) -> None:
+    broker, gateway = behind_a_broker
+    sender = load(town, broker.url, EVENTS)
+    for _ in range(3):
+        time.sleep(0.4)  # the broker is stopped in the middle of the load
+        broker.stop()
+        broker.start()
+    assert sender.wait(300) == 0, (town / "load.log").read_text()
+    account_for_all(town, gateway)
+
+
+def account_for_all(town: Path, gateway: GatewayProcess) -> None:
+    wait_for(lambda: _events(gateway) == EVENTS, within_s=120)
+    settle(gateway)
+    gateway.stop()
+    figures = check_accounts(town / "acked", gateway.data, ("motion.detected", "alarm.manual"))
+    assert figures["acknowledged"] == figures["events"] == EVENTS
 
 
 def _events(gateway: GatewayProcess) -> int:
