@@ -17,11 +17,13 @@ from gateway.commands import inspect
 from gateway.commands.demo import demo as play
 from gateway.commands.serve import serve as run
 from gateway.commands.serve import set_up_logging
-from gateway.config import Settings, load_registry, load_settings
+from gateway.config import Settings, load_settings
 from gateway.contract import VakaError
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_rules
+from gateway.preflight import examine
 from gateway.transports.mqtt_listener.credentials import hash_secret, new_password
+from gateway.wiring import PartFailedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,12 +46,15 @@ Data = Annotated[
 
 
 def _plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn an error that the user can act on into one line a fault and exit code 2."""
+    """Turn an error that the user can act on into one line a fault and exit code 2; 1 if a part failed."""
 
     @wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
+        except PartFailedError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
         except VakaError as error:
             typer.echo(str(error), err=True)
         except BrokenPipeError:
@@ -88,10 +93,9 @@ def demo(
 def check(config: Config = None) -> None:
     """Check configuration and registry: one line a fault, with file, key, found and allowed."""
     settings = load_settings(config)
-    load_adapters(settings.adapters)
     told = "no registry"
-    if settings.registry is not None:
-        registry = load_registry(settings.registry)
+    registry = examine(settings, [adapter.manifest.id for adapter in load_adapters(settings.adapters)])
+    if registry is not None:
         told = f"{len(registry.homes)} homes, {len(registry.enrolments)} enrolled devices"
     typer.echo(f"{config or 'defaults'}: good ({told})")
 

@@ -3,22 +3,23 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
 from gateway.api.security import webhook_authoriser
-from gateway.config import Settings, load_registry
-from gateway.contract import Clock, ConfigurationError
+from gateway.config import Settings
+from gateway.contract import Clock, ConfigurationError, StoreUnavailableError, VakaError
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_notifiers, load_rules, urgency
+from gateway.preflight import examine
 from gateway.service.board import Board
 from gateway.service.clock import SystemClock
 from gateway.service.dispatch import Dispatcher
@@ -38,6 +39,14 @@ log = logging.getLogger(__name__)
 
 REGISTRY_WITHIN_S = 4.0
 """So long the start waits for the registry to be walked; behind a backlog the last one serves meanwhile."""
+FINISH_WITHIN_S = 10.0
+"""So long a stop waits to write and to walk what was accepted; what is journalled, the next start walks."""
+CANCEL_WITHIN_S = 5.0
+API_STOPS_WITHIN_S = 5.0
+
+
+class PartFailedError(VakaError):
+    """A part of the gateway ended by itself, so the gateway has stopped."""
 
 
 class Gateway:
@@ -47,6 +56,7 @@ class Gateway:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.adapters = load_adapters(settings.adapters)
+        self._registry_file = examine(settings, [adapter.manifest.id for adapter in self.adapters])
         self.board = Board()
         self._lock = hold(settings.data_dir)
         self.journal = SqliteJournal(settings.data_dir / "journal.db")
@@ -67,6 +77,8 @@ class Gateway:
         self.health = Health(self.engine, self.intake, self.board, self.clock, self._ways_in)
         self.server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
+        self._parts: list[asyncio.Task[None]] = []
+        self._over = asyncio.Event()
 
     @property
     def page(self) -> str:
@@ -77,34 +89,67 @@ class Gateway:
         return f"{'https' if api.tls else 'http'}://{host}:{port}/"
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Serve until `stop` is set or a part fails; then finish what was accepted and close."""
+        """Serve until `stop` is set; then finish what was accepted and close.
+
+        Raises what kept it from starting, or PartFailedError when a part ended by itself.
+        """
         self.engine.load()
-        async with AsyncExitStack() as stack:
-            engine = asyncio.create_task(self.engine.run(), name="engine")
-            stack.push_async_callback(self._finish, engine)
-            tasks = [
-                asyncio.create_task(self.intake.run(self.engine.room), name="intake"),
-                asyncio.create_task(self.dispatcher.run(), name="dispatch"),
-            ]
-            stack.push_async_callback(_cancel, tasks)
-            await self._take_registry()
-            if self.listener is not None:
-                await self._listen(self.listener)
-                stack.push_async_callback(self.listener.stop)
-            tasks += [
-                asyncio.create_task(client.run(), name=f"broker {client.name}") for client in self.brokers
-            ]
-            self._socket = stack.enter_context(self._bind())
-            tasks.append(asyncio.create_task(self._serve(self._socket), name="api"))
-            await self._started()
-            if ready is not None:
-                await ready()
-            stopping = asyncio.create_task(stop.wait())
-            done, _ = await asyncio.wait([engine, *tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            await self._stop_api(tasks[-1])
-        for task in done - {stopping}:
-            task.result()
+        watch = asyncio.create_task(self._watch(stop), name="stop")
+        try:
+            async with AsyncExitStack() as stack:
+                engine = self._part(self.engine.run(), "engine")
+                stack.push_async_callback(self._finish, engine)
+                stack.push_async_callback(self._cancel_parts, engine)
+                ended = await self._serve_until_over(stack, ready)
+                await self._stop_api()
+        finally:
+            await _cancel([watch])
+        if engine.done() and not engine.cancelled() and engine.exception() is not None:
+            ended.append(engine)
+        for part in ended:
+            _fail(part)
+
+    async def _serve_until_over(
+        self, stack: AsyncExitStack, ready: Callable[[], Awaitable[None]] | None
+    ) -> list[asyncio.Task[None]]:
+        """Start, and wait for the order to stop; return the parts that ended without it."""
+        starting = asyncio.create_task(self._start(stack, ready), name="start")
+        over = asyncio.create_task(self._over.wait(), name="over")
+        try:
+            await asyncio.wait([starting, over], return_when=asyncio.FIRST_COMPLETED)
+            if not over.done():
+                starting.result()
+                await over
+            return [part for part in self._parts if part.done()]
+        finally:
+            await _cancel([starting, over])
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._over.set()
+
+    def _part(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        """Run a part; its end is the end of the gateway."""
+        part = asyncio.create_task(work, name=name)
+        part.add_done_callback(lambda _: self._over.set())
+        self._parts.append(part)
+        return part
+
+    async def _start(self, stack: AsyncExitStack, ready: Callable[[], Awaitable[None]] | None) -> None:
+        """Start the parts one after the other; what must be stopped goes on the stack."""
+        self._part(self.intake.run(self.engine.room), "intake")
+        self._part(self.dispatcher.run(), "dispatch")
+        await self._take_registry()
+        if self.listener is not None:
+            stack.push_async_callback(self.listener.stop)
+            await self._listen(self.listener)
+        for client in self.brokers:
+            self._part(client.run(), f"broker {client.name}")
+        self._socket = stack.enter_context(self._bind())
+        self._part(self._serve(self._socket), "api")
+        await self._started()
+        if ready is not None:
+            await ready()
 
     def registry(self) -> Registry:
         """Return the registry as last committed."""
@@ -112,10 +157,9 @@ class Gateway:
 
     async def _take_registry(self) -> None:
         """Journal the registry file's content, so that rules arm what a new device or a new rule needs."""
-        if self.settings.registry is None:
+        if self._registry_file is None:
             return
-        document = load_registry(self.settings.registry).document
-        payload = document.model_dump_json(exclude_defaults=True).encode()
+        payload = self._registry_file.document.model_dump_json(exclude_defaults=True).encode()
         frame = Frame(Transport.REGISTRY, "registry", payload, self.clock.now(), ingress="file")
         position = await self.intake.accept(frame)
         try:
@@ -195,24 +239,51 @@ class Gateway:
         while self.server is None or not self.server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
             await asyncio.sleep(0.01)
 
-    async def _stop_api(self, task: asyncio.Task[None]) -> None:
+    async def _stop_api(self) -> None:
+        """Let the API answer what was asked, and say goodbye to open pages."""
         self.board.close()
         if self.server is not None:
             self.server.should_exit = True
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(task), 5)
+        if api := [part for part in self._parts if part.get_name() == "api"]:
+            await asyncio.wait(api, timeout=API_STOPS_WITHIN_S)
+
+    async def _cancel_parts(self, engine: asyncio.Task[None]) -> None:
+        await _cancel([part for part in self._parts if part is not engine])
 
     async def _finish(self, engine: asyncio.Task[None]) -> None:
-        """Write and walk what was accepted, then close the files."""
-        await self.intake.drain()
+        """Write and walk what was accepted, then close the files; a disk that refuses does not hold us."""
+        try:
+            async with asyncio.timeout(FINISH_WITHIN_S):
+                await self.intake.drain()
+        except (StoreUnavailableError, TimeoutError) as error:
+            reason = str(error) or "the disk is too slow"
+            log.critical("stopping with unwritten frames, which nobody was told are safe: %s", reason)
         self.engine.stop()
-        await asyncio.wait([engine])
+        await asyncio.wait([engine], timeout=FINISH_WITHIN_S)
+        if not engine.done():
+            log.error(
+                "stopping before all was walked; the next start goes on after frame %d", self.engine.cursor
+            )
+            await _cancel([engine])
         self.journal.close()
         self.store.close()
         self._lock.close()
 
 
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for their end, but not for ever."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        await asyncio.wait(tasks, timeout=CANCEL_WITHIN_S)
+
+
+def _fail(part: asyncio.Task[None]) -> NoReturn:
+    """Raise for a part that ended by itself; the traceback goes to the log."""
+    error = None if part.cancelled() else part.exception()
+    if isinstance(error, VakaError):
+        raise PartFailedError(f"{part.get_name()}: {error}") from error
+    if error is not None:
+        log.critical("%s failed", part.get_name(), exc_info=error)
+    what = f"failed with {type(error).__name__}: {error}" if error else "ended by itself"
+    raise PartFailedError(f"{part.get_name()}: {what}; the gateway has stopped")
