@@ -34,7 +34,7 @@ def device_view(board: Board, device: Device) -> DeviceView:
         supervised=enrolment is not None and enrolment.supervised,
         heartbeat_s=enrolment.heartbeat_s if enrolment else None,
         last_seen_at=status.last_seen_at if status else None,
-        online=not status.offline if status and status.last_seen_at else None,
+        online=not status.offline if status and (status.last_seen_at or status.offline) else None,
         battery_percent=status.battery_percent if status else None,
         slots=dict(status.slots) if status else {},
     )

@@ -159,7 +159,7 @@ class DeviceView(_View):
     supervised: bool
     heartbeat_s: float | None
     last_seen_at: datetime | None
-    online: bool | None = Field(description="null when it never spoke.")
+    online: bool | None = Field(description="null when nothing was heard of it.")
     battery_percent: float | None
     slots: dict[str, str] = Field(description="Present event type of each state (link, lock, door, ...).")
 

@@ -58,7 +58,7 @@ async def alert_page(
     drawing: Drawing = request.app.state.drawing
     alert = await find_alert(ctx, actor, alert_id)
     AUDIT.info("opened actor=%s alert=%s", actor.name, alert.id)
-    course = await course_of(ctx, alert, after)
+    course = await course_of(ctx, alert, after, SHOWN)
     values = {
         "alert": alert,
         "card": drawing.card(alert, viewer(request, ctx)),

@@ -189,6 +189,79 @@ def test_a_question_stays_open_while_the_card_is_drawn_anew(house: House, opened
     expect(page.get_by_role("button", name="Provlarm")).to_be_focused()
 
 
+@pytest.mark.parametrize("where", ["board", "alert"])
+def test_a_press_that_came_this_moment_is_not_closed_with_the_one_before(
+    house: House, opened: Opened, where: str
+) -> None:
+    house.send("t/sos-1", "alarm.manual")
+    page = opened("/" if where == "board" else f"/alerts/{house.alert('sos').id}")
+    page.get_by_text("Avsluta …").click()
+    page.wait_for_function(  # press the moment the card has changed: quicker than anybody reads
+        """() => {
+            window.answered = new Promise((done) => {
+                const watch = new MutationObserver(() => {
+                    const card = document.querySelector("article[data-count='2']");
+                    if (!card) return;
+                    watch.disconnect();
+                    setTimeout(() => {
+                        document.querySelector("[data-answer=closefalse]").click();
+                        done();
+                    }, 400);
+                });
+                watch.observe(document.body, { childList: true, subtree: true });
+            });
+            return true;
+        }"""
+    )
+    house.send("t/sos-1", "alarm.manual")
+    page.evaluate("window.answered")
+    expect(page.locator("#toast")).to_have_text(
+        "Larmet har kommit 2 gånger, du såg 1. Titta på det igen och svara sedan."
+    )
+    assert house.alert("sos").count == 2
+    expect(page.locator("article")).to_contain_text("2 tryck")
+    page.wait_for_timeout(1600)  # now somebody can have read it
+    page.locator("[data-answer=closefalse]").click()
+    house.wait(lambda: not house.gateway.board.open_alerts())
+
+
+def test_a_close_that_crosses_a_new_press_is_refused_and_the_card_shows_the_press(
+    house: House, opened: Opened
+) -> None:
+    house.send("t/sos-1", "alarm.manual")
+    page = opened()
+    page.get_by_text("Avsluta …").click()
+
+    def crossed(route: object) -> None:
+        house.send("t/sos-1", "alarm.manual")
+        route.continue_()  # type: ignore[attr-defined]
+
+    page.route("**/close?seen=1", crossed)
+    page.get_by_role("button", name="Falskt larm").click()
+    expect(page.locator("#toast")).to_have_text(
+        "Larmet har kommit 2 gånger, du såg 1. Titta på det igen och svara sedan."
+    )
+    expect(page.locator("article")).to_contain_text("2 tryck")
+    assert house.alert("sos").state is AlertState.OFFERED
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize("width", [320, 360, 412])
+def test_every_link_of_the_navigation_stands_on_a_phone_whole(
+    opened: Opened, language: str, width: int
+) -> None:
+    page = opened(f"/?lang={language}")
+    page.set_viewport_size({"width": width, "height": 740})
+    links = page.locator("nav a")
+    expect(links).to_have_count(5)
+    for link in links.all():
+        box = link.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0, link.inner_text()
+        assert box["x"] + box["width"] <= width, link.inner_text()
+        assert box["height"] >= TOUCH_PX
+
+
 def test_the_alert_page_shows_the_course_of_events_as_it_grows(house: House, opened: Opened) -> None:
     house.send("t/sos-1", "alarm.manual")
     page = opened(f"/alerts/{house.alert('sos').id}")

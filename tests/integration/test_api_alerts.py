@@ -65,6 +65,92 @@ def test_an_alert_is_taken_visited_and_closed_and_its_history_tells_it(
     assert page.get("/api/v1/alerts?state=closed").json()["alerts"][0]["id"] == alert
 
 
+def test_a_press_that_nobody_saw_is_not_closed_with_the_one_before(house: House, page: httpx.Client) -> None:
+    alert = press(house)
+    path = f"/api/v1/alerts/{alert}"
+    seen = page.get(path).json()["alert"]["count"]
+    press(house)
+    refused = page.post(f"{path}/close", json={"outcome": "false", "seen_count": seen})
+    assert (refused.status_code, refused.json()["code"]) == (409, "refused")
+    assert refused.json()["detail"] == "raised again since you looked: 2 times, you saw 1"
+    assert page.get(path).json()["alert"]["state"] == "offered"
+    assert page.post(f"{path}/close", json={"outcome": "false", "seen_count": 2}).status_code == 200
+
+
+def test_a_high_alert_is_not_closed_without_saying_what_was_seen(house: House, page: httpx.Client) -> None:
+    alert = press(house)
+    refused = page.post(f"/api/v1/alerts/{alert}/close", json={"outcome": "test"})
+    assert refused.status_code == 409
+    assert "seen_count" in refused.json()["detail"]
+    house.raw("vaka/1/t/lock-1/event", b"not json")
+    low = house.alert("rejected_message").id
+    assert page.post(f"/api/v1/alerts/{low}/close", json={"outcome": "technical"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("sv", "Larmet har kommit 2 gånger, du såg 1. Titta på det igen och svara sedan."),
+        ("en", "The alert has come 2 times, you saw 1. Look at it again, then answer."),
+    ],
+)
+def test_a_page_says_that_the_alert_came_again_also_to_who_has_taken_it(
+    house: House, page: httpx.Client, language: str, said: str
+) -> None:
+    alert = press(house)
+    page.post(f"/alerts/{alert}/accept")
+    assert f"/alerts/{alert}/close?seen=1" in page.get("/").text
+    press(house)
+    answer = page.post(
+        f"/alerts/{alert}/close?seen=1&lang={language}",
+        data={"outcome": "false"},
+        headers={"HX-Request": "true"},
+    )
+    assert (answer.status_code, answer.text) == (409, said)
+    unsaid = page.post(f"/alerts/{alert}/close", data={"outcome": "false"}, headers={"HX-Request": "true"})
+    assert (unsaid.status_code, unsaid.text) == (409, "Svaret passade inte. Se hur larmet står nu.")
+    assert f"/alerts/{alert}/close?seen=2" in page.get("/").text
+
+
+def test_a_long_history_comes_a_part_at_a_time_the_newest_first(
+    house: House, page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = press(house)
+    for _ in range(8):
+        press(house)
+    path = f"/api/v1/alerts/{alert}"
+    whole = page.get(path).json()
+    versions = [line["version"] for line in whole["history"]]
+    assert versions == list(range(1, 19))  # every press is counted, and offered
+    assert (whole["earlier"], whole["later"]) == (0, 0)
+
+    def part(query: str) -> tuple[list[int], int, int]:
+        told = page.get(f"{path}?{query}").json()
+        return [line["version"] for line in told["history"]], told["earlier"], told["later"]
+
+    assert part("limit=5") == ([14, 15, 16, 17, 18], 13, 0)
+    assert part("limit=5&after=0") == ([1, 2, 3, 4, 5], 0, 13)
+    assert part("limit=5&after=15") == ([16, 17, 18], 15, 0)
+    assert part("limit=5&after=99") == ([], 18, 0)
+    assert len(page.get(f"{path}?limit=5").json()["deliveries"]) == 5
+    for wrong in ("limit=0", "limit=1001", "after=-1", f"after={2**63}"):
+        assert page.get(f"{path}?{wrong}").status_code == 422
+
+    monkeypatch.setattr("gateway.api.pages.SHOWN", 5)
+    newest = page.get(f"/alerts/{alert}").text
+    assert newest.count("<li><time") == 5
+    assert '<a class="back" href="?after=8">↑ 13 tidigare rader</a>' in newest
+    assert "senare rader" not in newest
+    assert "Bara de senaste 5 visas." in newest
+    oldest = page.get(f"/alerts/{alert}?after=0").text
+    assert "tidigare rader" not in oldest
+    assert '<a class="back" href="?after=5">↓ 13 senare rader</a>' in oldest
+    assert (
+        f'<a class="back" href="/alerts/{alert}">↓ 3 senare rader</a>'
+        in page.get(f"/alerts/{alert}?after=10").text
+    )
+
+
 def test_an_alert_that_is_given_back_is_offered_again(house: House, page: httpx.Client) -> None:
     alert = press(house)
     page.post(f"/api/v1/alerts/{alert}/accept")

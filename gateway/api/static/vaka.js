@@ -195,7 +195,9 @@
       }
       const watched = detail?.dataset.detail;
       if (watched && (shown.has(watched) || whole) && !first) {
-        htmx.ajax("GET", location.pathname + location.search, { target: "#detail", select: "#detail", swap: "outerHTML" });
+        // An open alert's card came just now, and somebody may be answering on it: only the rest is read again.
+        const part = items.some((item) => item.id === watched && item.open) ? "#course" : "#detail";
+        htmx.ajax("GET", location.pathname + location.search, { target: part, select: part, swap: "outerHTML" });
       }
     });
   }

@@ -6,15 +6,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.contract import Changes, Snapshot
+from gateway.contract import Changes
 from gateway.model.alert import Alert, AlertState, AlertType, Severity
 from gateway.model.delivery import Delivery
-from gateway.model.registry import RegistryDocument
 from gateway.model.status import Discovered
 from gateway.model.vocabulary import DeviceKind
 from gateway.notifiers.console import ConsoleNotifier
 from gateway.notifiers.page import PageNotifier
+from gateway.pipeline.state import EMPTY
 from gateway.service.board import Board, Update
+from tests.unit.pipeline.town import LOCK, Town, document
 
 NOW = datetime(2026, 1, 31, 22, 0, tzinfo=UTC)
 
@@ -189,15 +190,10 @@ def test_loading_shows_open_alerts_only_and_asks_listeners_to_reload() -> None:
         board = Board()
         async with board.subscribe() as listener:
             board.load(
-                Snapshot(
+                msgspec.structs.replace(
+                    EMPTY,
                     cursor=4,
-                    registry=RegistryDocument(),
-                    statuses={},
-                    discovered={},
-                    memories={},
-                    timers={},
                     alerts={"a": alert("a"), "b": alert("b", state=AlertState.CLOSED)},
-                    deliveries={},
                 )
             )
             update = await listener.next(1)
@@ -205,6 +201,21 @@ def test_loading_shows_open_alerts_only_and_asks_listeners_to_reload() -> None:
         assert [one.id for one in board.open_alerts()] == ["a"]
 
     run(scene())
+
+
+def test_what_the_engine_changes_in_place_after_a_load_does_not_show_before_its_commit() -> None:
+    town = Town()
+    town.send(LOCK, "lock.locked", means="manual")
+    town.send("t/stranger", "heartbeat")
+    state = town.state
+    board = Board()
+    board.load(msgspec.structs.replace(EMPTY, statuses=state.statuses, discovered=state.discovered))
+    before = msgspec.json.encode((board.statuses, board.discovered))
+    town.now += timedelta(minutes=1)
+    town.send(LOCK, "lock.unlocked", means="manual", battery_percent=7)
+    town.send("t/stranger", "heartbeat")
+    assert msgspec.json.encode((state.statuses, state.discovered)) != before
+    assert msgspec.json.encode((board.statuses, board.discovered)) == before
 
 
 def test_closing_the_board_ends_every_listener_also_later_ones() -> None:
@@ -234,6 +245,20 @@ def test_the_page_channel_says_when_nobody_looks() -> None:
             assert await channel.deliver(delivery(), alert("a")) == ""
         async with board.subscribe(page=True):
             assert await channel.deliver(delivery(), alert("a")) == ""
+
+    run(scene())
+
+
+def test_a_whole_tenant_is_reached_by_a_page_of_any_of_its_teams_and_by_no_other() -> None:
+    async def scene() -> None:
+        board = Board()
+        channel = PageNotifier(board)
+        board.publish(Changes(registry=document()), 1)
+        async with board.subscribe(page=True, teams=frozenset({"team-of-another"})):
+            assert await channel.deliver(delivery("tenant:t"), alert("a")) == "no page is open"
+        async with board.subscribe(page=True, teams=frozenset({"night"})):
+            assert await channel.deliver(delivery("tenant:other"), alert("a")) == "no page is open"
+            assert await channel.deliver(delivery("tenant:t"), alert("a")) == ""
 
     run(scene())
 
