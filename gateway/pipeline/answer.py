@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from gateway.contract import Refused
 from gateway.model.alert import Alert, AlertEntry, AlertState, Outcome, Severity
 from gateway.model.frame import Frame
+from gateway.model.registry import Ladder
 from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline.state import State
@@ -56,7 +57,7 @@ def expired(state: State, timer: Timer, frame: Frame) -> None:
         return
     ladder = state.registry.ladders.get(alert.ladder)
     last = len(ladder.steps) - 1 if ladder else 0
-    within = ladder.repeat_s if ladder and alert.step >= last else alert.accept_within_s
+    within = _again_after_s(alert, ladder) if ladder and alert.step >= last else alert.accept_within_s
     changed = replace(
         alert,
         state=AlertState.OFFERED,
@@ -69,6 +70,13 @@ def expired(state: State, timer: Timer, frame: Frame) -> None:
         changed, _entry(changed, _EXPIRED[alert.state], "vaka", frame, _overdue(timer, state.now))
     )
     state.offer(alert.id)
+
+
+def _again_after_s(alert: Alert, ladder: Ladder) -> float:
+    """Return how long the last step waits: a High alert rings at the ladder's pace, others at their own."""
+    if alert.severity is Severity.HIGH:
+        return ladder.repeat_s
+    return max(ladder.repeat_s, alert.accept_within_s)
 
 
 def _read(state: State, frame: Frame) -> tuple[Alert, str, Answer]:

@@ -191,3 +191,14 @@ def test_an_alert_whose_ladder_is_gone_is_offered_again_at_its_own_pace(town: To
     again = one(changes)
     assert (again.step, again.deadline) == (0, town.now + timedelta(seconds=again.accept_within_s))
     assert changes.deliveries
+
+
+def test_the_last_step_rings_for_a_low_alert_at_the_alerts_own_pace(town: Town) -> None:
+    from gateway.model.frame import Transport
+
+    alert = one(town.take(Transport.MQTT, f"vaka/1/{PENDANT}/event", b"{"))
+    due = alert.deadline
+    assert due is not None
+    town.later(seconds=(due - town.now).total_seconds())
+    again = town.state.alerts[alert.id].deadline
+    assert again == town.now + timedelta(seconds=alert.accept_within_s)
