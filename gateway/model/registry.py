@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, time
 from typing import Annotated, Self, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -56,12 +57,15 @@ class Step(_Record):
 
 
 class Ladder(_Record):
-    """An escalation policy. Its last step repeats until a person answers: a ladder has no end."""
+    """An escalation policy. Its last step repeats until a person answers: a ladder has no end.
+
+    `repeat_s` is at least ten seconds, so that it is a call and no flood.
+    """
 
     id: Id
     tenant: Id
     steps: tuple[Step, ...] = Field(min_length=1)
-    repeat_s: Seconds = 120
+    repeat_s: float = Field(default=120, ge=10, le=30 * 86400)
 
 
 class Zone(_Record):
@@ -120,8 +124,9 @@ class Device(_Record):
 class Enrolment(_Record):
     """Gives a device its meaning: for whom it watches, since when, and with which numbers.
 
-    `heartbeat_s` is how often the device is heard at least when it is well; None means it is not
-    supervised. `role` tells what its button or contact means here (as `entrance_door`, `lamp`).
+    `heartbeat_s` is how often the device is heard at least when it is well; None means as often as
+    its kind is. One that is not `supervised` may be silent for ever. `role` tells what its button or
+    contact means here (as `entrance_door`, `lamp`).
     """
 
     device: Id
@@ -183,6 +188,10 @@ class Registry:
         for person in document.person:
             self._persons_of.setdefault(person.home, []).append(person)
 
+    def adapters(self) -> frozenset[str]:
+        """Return the adapters that the devices name."""
+        return frozenset(device.adapter for device in self.devices.values())
+
     def devices_of(self, home: str) -> list[Device]:
         """Return the devices enrolled in a home."""
         return self._devices_of.get(home, [])
@@ -200,6 +209,9 @@ class Registry:
         return frozenset({recipient, *theirs})
 
     def _check_references(self) -> None:
+        for tenant in self.tenants.values():
+            if not _is_zone(tenant.time_zone):
+                raise _wrong("tenant", tenant.id, "time_zone", tenant.time_zone, "an IANA zone")
         for unit in self.units.values():
             self._refer("unit", unit.id, "tenant", unit.tenant, self.tenants)
         for team in self.teams.values():
@@ -208,7 +220,11 @@ class Registry:
             self._refer("ladder", ladder.id, "tenant", ladder.tenant, self.tenants)
             for name in (name for step in ladder.steps for name in step.to):
                 self._refer("ladder", ladder.id, "steps.to", name, self.teams)
+                theirs = self.units[self.teams[name].unit].tenant
+                _one_tenant("ladder", ladder.id, ladder.tenant, "steps.to", name, theirs)
         self._check_homes()
+        self._check_devices()
+        self._check_enrolments()
 
     def _check_homes(self) -> None:
         for home in self.homes.values():
@@ -216,21 +232,72 @@ class Registry:
             self._refer("home", home.id, "unit", home.unit, self.units)
             self._refer("home", home.id, "care_ladder", home.care_ladder, self.ladders)
             self._refer("home", home.id, "technical_ladder", home.technical_ladder, self.ladders)
+            _one_tenant("home", home.id, home.tenant, "unit", home.unit, self.units[home.unit].tenant)
+            for key, name in (("care_ladder", home.care_ladder), ("technical_ladder", home.technical_ladder)):
+                _one_tenant("home", home.id, home.tenant, key, name, self.ladders[name].tenant)
         for person in self.persons.values():
             self._refer("person", person.ref, "home", person.home, self.homes)
+
+    def _check_devices(self) -> None:
         for device in self.devices.values():
             self._refer("device", device.id, "tenant", device.tenant, self.tenants)
-            if device.via is not None:
-                self._refer("device", device.id, "via", device.via, self.devices)
+            if device.via is None:
+                continue
+            self._refer("device", device.id, "via", device.via, self.devices)
+            theirs = self.devices[device.via].tenant
+            _one_tenant("device", device.id, device.tenant, "via", device.via, theirs)
+        for device in self.devices.values():
+            self._check_way(device)
+
+    def _check_way(self, device: Device) -> None:
+        """Refuse bridges that speak through each other: each one's silence would excuse the other's."""
+        seen, via = {device.id}, device.via
+        while via is not None:
+            if via in seen:
+                raise _wrong("device", device.id, "via", via, "a bridge that does not speak through itself")
+            seen.add(via)
+            via = self.devices[via].via
+
+    def _check_enrolments(self) -> None:
         for enrolment in self.enrolments.values():
-            self._refer("enrolment", enrolment.device, "home", enrolment.home, self.homes)
+            name = enrolment.device
+            self._refer("enrolment", name, "home", enrolment.home, self.homes)
+            theirs = self.homes[enrolment.home].tenant
+            _one_tenant("enrolment", name, self.devices[name].tenant, "home", enrolment.home, theirs)
             if enrolment.person is not None:
-                self._refer("enrolment", enrolment.device, "person", enrolment.person, self.persons)
+                self._refer("enrolment", name, "person", enrolment.person, self.persons)
+                if self.persons[enrolment.person].home != enrolment.home:
+                    raise _wrong(
+                        "enrolment", name, "person", enrolment.person, f"one who lives in {enrolment.home!r}"
+                    )
+            for key, windows in (("doses", enrolment.doses), ("looks", enrolment.looks)):
+                refs = [window.ref for window in windows]
+                doubled = next((ref for ref in refs if refs.count(ref) > 1), None)
+                if doubled is not None:
+                    raise _wrong("enrolment", name, f"{key}.ref", doubled, "each once")
 
     @staticmethod
     def _refer(kind: str, owner: str, key: str, name: str, known: Mapping[str, object]) -> None:
         if name not in known:
-            raise ValueError(f"{kind} {owner}: {key}: found {name!r}; allowed: one that this registry has")
+            raise _wrong(kind, owner, key, name, "one that this registry has")
+
+
+def _wrong(kind: str, owner: str, key: str, found: str, allowed: str) -> ValueError:
+    return ValueError(f"{kind} {owner}: {key}: found {found!r}; allowed: {allowed}")
+
+
+def _one_tenant(kind: str, owner: str, tenant: str, key: str, name: str, theirs: str) -> None:  # noqa: PLR0917 - the words of one sentence
+    """Refuse what would let one tenant's data reach another."""
+    if theirs != tenant:
+        raise _wrong(kind, owner, key, name, f"one of tenant {tenant!r}, not of {theirs!r}")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 R = TypeVar("R")
