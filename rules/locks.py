@@ -111,7 +111,8 @@ class UnlockedAfterVisit(BaseRule):
 class DoorAtNight(BaseRule):
     """The door opened from inside at night, nobody of the staff there, a person who may wander: Medium.
 
-    Alert rules, section 5.3 L2. Two devices at one door make one alert: its subject is the home.
+    Alert rules, section 5.3 L2. Two devices at one door make one alert: its subject is the home. A door
+    that is enrolled for nobody watches for everybody who lives there.
     """
 
     id: ClassVar[str] = "door_at_night"
@@ -129,7 +130,8 @@ class DoorAtNight(BaseRule):
             return [Remember(facts={"staff_at": opened_at.isoformat()}, subject=at.home.id)]
         if not self._by_resident(event, at) or not is_night(at, opened_at):
             return NOTHING
-        if at.person is None or self.flag not in at.person.flags:
+        watched = at.residents if at.person is None else (at.person,)
+        if not any(self.flag in person.flags for person in watched):
             return NOTHING
         staff_at = moment(at.recall(at.home.id), "staff_at")
         if staff_at is not None and abs(opened_at - staff_at) <= self.staff_near:

@@ -11,7 +11,7 @@ from gateway.model.status import Timer
 from gateway.model.vocabulary import DeviceKind
 from rules.alarms import SOS_ROLE
 from rules.base import ACCEPT_LOW_S, ACCEPT_MEDIUM_S, NOTHING, BaseRule, arm_once, moment
-from rules.presence import BEATS, heard_at, silence_allowed
+from rules.presence import BEATS, heard_at, last_heard, silence_allowed
 from rules.times import ABSURD_AFTER_S, LATE_AFTER_S, happened_at, is_late
 
 SOS_KINDS = frozenset({DeviceKind.SOCIAL_ALARM, DeviceKind.GPS_ALARM})
@@ -45,7 +45,9 @@ def _is_sos(at: Situation) -> bool:
 class DeviceSilent(BaseRule):
     """Nothing heard for three heartbeats, counted from the enrolment: Low; Medium for an SOS (5.6 S1).
 
-    One timer a device asks when it was heard last, so that a message costs nothing here.
+    One timer a device asks when it was heard last, so that a message costs nothing here. A bridge's
+    alert stands for what is silent behind it, but never for an SOS: whoever wears that is without a call
+    for help, and care staff must know. Its timer looks at the bridge too.
     """
 
     id: ClassVar[str] = "device_silent"
@@ -54,34 +56,54 @@ class DeviceSilent(BaseRule):
     accept_medium_s: float = 2 * 3600
     bridge_first: timedelta = timedelta(seconds=60)
     look_again_most: timedelta = timedelta(minutes=10)
+    look_at_bridge: timedelta = timedelta(minutes=2)
     remind: timedelta = timedelta(hours=24)
 
     def on_enrolled(self, at: Situation) -> Sequence[Decision]:
         """Count from the enrolment."""
         limit = self._limit(at)
-        return NOTHING if limit is None else [Arm(name="silent", due_at=max(heard_at(at) + limit, at.now))]
+        return NOTHING if limit is None else [self._next(limit, at)]
 
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """Ask when it was heard last."""
         limit, alert = self._limit(at), at.open_alert()
-        heard = heard_at(at)
-        if limit is not None and at.now - heard >= limit:
+        cut_off = self._cut_off(at)
+        if limit is not None and (cut_off or at.now - heard_at(at) >= limit):
             again = Arm(name="silent", due_at=at.now + min(limit / BEATS, self.look_again_most))
-            return [again, *self._silent(limit, at)]
-        over = "heard again" if limit is not None else "not supervised any more"
-        decisions: list[Decision] = []
+            return [again, *self._silent(limit, cut_off, at)]
+        over = "can be heard again" if limit is not None else "not supervised any more"
+        decisions: list[Decision] = [Remember(facts=None)] if at.recall() else []
         if alert is not None and alert.active:
-            decisions += [Clear(reason=over), Remember(facts=None)]
+            decisions.append(Clear(reason=over))
         if limit is not None:
-            decisions.append(Arm(name="silent", due_at=heard + limit))
+            decisions.append(self._next(limit, at))
         return decisions
+
+    def _next(self, limit: timedelta, at: Situation) -> Arm:
+        due_at = max(heard_at(at) + limit, at.now)
+        if _is_sos(at) and at.device.via is not None:
+            due_at = min(due_at, at.now + self.look_at_bridge)
+        return Arm(name="silent", due_at=due_at)
+
+    def _cut_off(self, at: Situation) -> str:
+        """Return why a call for help could not come through its bridge, empty when it could."""
+        bridge = at.device.via
+        if bridge is None or not _is_sos(at) or not self._away(bridge, at):
+            return ""
+        return f"its bridge {bridge} is away, and no call for help comes through"
+
+    def _away(self, bridge: str, at: Situation) -> bool:
+        status, alert = at.status(bridge), at.open_alert(bridge)
+        if alert is not None and alert.active:
+            return True
+        return status.offline and at.now - status.since.get("link", at.now) >= self.bridge_first
 
     def _limit(self, at: Situation) -> timedelta | None:
         """Return the silence allowed; a device behind a bridge waits a little for the bridge to speak."""
         allowed = silence_allowed(at)
         return allowed if allowed is None or at.device.via is None else allowed + self.bridge_first
 
-    def _silent(self, limit: timedelta, at: Situation) -> Sequence[Decision]:
+    def _silent(self, limit: timedelta, cut_off: str, at: Situation) -> Sequence[Decision]:
         alert, told_at = at.open_alert(), moment(at.recall(), "told_at")
         heard = heard_at(at).isoformat()
         known = Remember(facts={"heard": heard, "told_at": at.now.isoformat()})
@@ -91,43 +113,60 @@ class DeviceSilent(BaseRule):
         if same and told_at is not None and at.now - told_at < self.remind:
             return NOTHING
         absorbed = self._absorbed(at)
-        return [known, Say(reason=absorbed)] if absorbed else [known, self._raise(limit, at)]
+        return [known, Say(reason=absorbed)] if absorbed else [known, self._raise(limit, cut_off, at)]
 
     def _absorbed(self, at: Situation) -> str:
+        if _is_sos(at):
+            return ""
         bridge = at.device.via
         if bridge is not None:
             alert = at.open_alert(bridge)
             if at.status(bridge).offline or (alert is not None and alert.active):
                 return f"silent because its bridge {bridge} is away: the bridge's alert stands for it"
-        if at.status().offline and not _is_sos(at):
+        if at.status().offline:
             return "silent because it is offline: the alert of that stands for it"
         return ""
 
-    def _raise(self, limit: timedelta, at: Situation) -> Raise:
+    def _raise(self, limit: timedelta, cut_off: str, at: Situation) -> Raise:
         unprotected = _is_sos(at)
-        minutes = round((at.now - heard_at(at)).total_seconds() / 60)
+        minutes = round((at.now - last_heard(at)).total_seconds() / 60)
         return Raise(
             severity=Severity.MEDIUM if unprotected else Severity.LOW,
             type=AlertType.PERSON if unprotected else AlertType.TECHNICAL,
             text="device_silent",
-            reason=f"nothing heard for {minutes} min, allowed are {limit.total_seconds() / 60:.0f}",
+            reason=cut_off or self._told(limit, minutes, at),
             accept_within_s=self.accept_medium_s if unprotected else ACCEPT_LOW_S,
             values={"minutes": minutes},
         )
 
+    def _told(self, limit: timedelta, minutes: int, at: Situation) -> str:
+        """Say since when nothing was heard, and from when that counts if the gateway was away meanwhile."""
+        since = at.local(last_heard(at)).isoformat(" ", "minutes")
+        told = f"nothing heard since {since}, for {minutes} min; allowed are {limit.total_seconds() / 60:.0f}"
+        if at.listening_since is None or last_heard(at) >= at.listening_since:
+            return told
+        return (
+            f"{told}, from {at.local(at.listening_since).isoformat(' ', 'minutes')} when the gateway was back"
+        )
+
 
 class DeviceOffline(BaseRule):
-    """Offline by its own word or its last will, for longer than a minute: Low; a bridge Medium (5.6 S1)."""
+    """Offline by its own word or its last will, for longer than a minute: Low; a bridge Medium (5.6 S1).
+
+    Closed while it is still offline, it is told again a day later.
+    """
 
     id: ClassVar[str] = "device_offline"
     catalogue: ClassVar[str] = "S1"
     listens: ClassVar[frozenset[str]] = frozenset({"device.offline", "device.online"})
     grace: timedelta = timedelta(seconds=60)
     look_again: timedelta = timedelta(minutes=10)
+    look_if_closed: timedelta = timedelta(hours=1)
+    remind: timedelta = timedelta(hours=24)
 
     def on_enrolled(self, at: Situation) -> Sequence[Decision]:
         """Look at a device that was offline already."""
-        waiting = at.status().offline and at.open_alert() is None and at.enrolment.supervised
+        waiting = at.status().offline and at.enrolment.supervised
         return arm_once(at, "grace", at.now + self.grace) if waiting else NOTHING
 
     def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
@@ -138,26 +177,37 @@ class DeviceOffline(BaseRule):
             return arm_once(at, "grace", at.now + self.grace)
         alert = at.open_alert()
         back = [Clear(reason="online again")] if alert and alert.active else []
-        return [Disarm(name="grace"), *back]
+        forgot = [Remember(facts=None)] if at.recall() else []
+        return [Disarm(name="grace"), *forgot, *back]
 
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
-        """It did not come back."""
+        """It did not come back; looked at again and again, so that a closed alert is not the end of it."""
         if not at.status().offline or not at.enrolment.supervised:
             return NOTHING
         bridge = at.device.via
         if bridge is not None and at.status(bridge).offline:
             said = Say(reason=f"offline because its bridge {bridge} is: the bridge's alert stands for it")
             return [said, Arm(name="grace", due_at=at.now + self.look_again)]
+        alert, told_at = at.open_alert(), moment(at.recall(), "told_at")
+        again = Arm(name="grace", due_at=at.now + self.look_if_closed)
+        known = Remember(facts={"told_at": at.now.isoformat()})
+        if alert is not None and alert.active:
+            return [again, known]  # so that the reminder counts from its closing
+        if alert is None and told_at is not None and at.now - told_at < self.remind:
+            return [again]
+        return [again, known, self._raise(at)]
+
+    def _raise(self, at: Situation) -> Raise:
         is_bridge = at.device.kind is DeviceKind.GATEWAY
-        raised = Raise(
+        since = at.status().since.get("link", at.now)
+        return Raise(
             severity=Severity.MEDIUM if is_bridge else Severity.LOW,
             type=AlertType.TECHNICAL,
             text="device_offline",
-            reason=f"offline for {self.grace.total_seconds():.0f} s",
+            reason=f"offline for {(at.now - since).total_seconds():.0f} s",
             accept_within_s=ACCEPT_MEDIUM_S if is_bridge else ACCEPT_LOW_S,
-            occurred_at=at.status().since.get("link"),
+            occurred_at=since,
         )
-        return [raised]
 
 
 class LateEvent(BaseRule):

@@ -117,6 +117,16 @@ class Situation(Protocol):
         """For whom it watches."""
         ...
 
+    @property
+    def residents(self) -> Sequence[Person]:
+        """Everybody who lives in that home."""
+        ...
+
+    @property
+    def listening_since(self) -> datetime | None:
+        """When the gateway could hear again after it had been away; None when it never was."""
+        ...
+
     def local(self, at: datetime) -> datetime:
         """Return that moment in the tenant's own time zone."""
         ...

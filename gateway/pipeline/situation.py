@@ -34,11 +34,20 @@ class View:
     @property
     def person(self) -> Person | None:
         """For whom it watches: the person enrolled, or whoever lives there alone."""
-        registry = self._state.registry
         if self.enrolment.person is not None:
-            return registry.persons.get(self.enrolment.person)
-        living = registry.persons_of(self.enrolment.home)
+            return self._state.registry.persons.get(self.enrolment.person)
+        living = self.residents
         return living[0] if len(living) == 1 else None
+
+    @property
+    def residents(self) -> Sequence[Person]:
+        """Everybody who lives there."""
+        return self._state.registry.persons_of(self.enrolment.home)
+
+    @property
+    def listening_since(self) -> datetime | None:
+        """When the gateway could hear again after it had been away."""
+        return self._state.listening_since
 
     def local(self, at: datetime) -> datetime:
         """Return that moment in the tenant's own time zone."""

@@ -7,6 +7,7 @@ import pytest
 from house import QUIET, House, document
 
 from gateway.model.alert import AlertType, Severity
+from gateway.model.registry import Person
 
 STAFF = {"means": "phone", "credential": "c-1"}
 NIGHT = datetime(2026, 1, 14, 22, 0, tzinfo=UTC)  # 23:00 in Stockholm
@@ -235,6 +236,29 @@ def test_a_door_of_the_home_watches_for_the_one_who_lives_there() -> None:
     house = House(document(devices, flags=["night_wandering"]), NIGHT)
     house.says("front", "door.opened")
     assert house.one("door_at_night").person == "person"
+
+
+@pytest.mark.parametrize(
+    ("enrolled", "flagged", "raised"),
+    [
+        (None, "first", True),
+        (None, "second", True),
+        (None, "", False),
+        ("first", "first", True),
+        ("first", "second", False),
+    ],
+)
+def test_a_door_of_a_home_of_two_watches_for_both(
+    enrolled: str | None, flagged: str, *, raised: bool
+) -> None:
+    registry = document({"front": {**DEVICES["front"], "person": enrolled}})
+    persons = [
+        Person(ref=ref, home="home", flags=frozenset({"night_wandering"} if ref == flagged else ()))
+        for ref in ("first", "second")
+    ]
+    house = House(registry.model_copy(update={"person": tuple(persons)}), NIGHT)
+    house.says("front", "door.opened")
+    assert [alert.person for alert in house.open("door_at_night")] == ([enrolled] if raised else [])
 
 
 def test_the_night_follows_the_tenants_zone() -> None:

@@ -7,7 +7,9 @@ import pytest
 from house import NOON, House, document
 
 from gateway.model.alert import AlertType, Severity
-from gateway.model.vocabulary import ClockQuality
+from gateway.model.frame import Transport
+from gateway.model.vocabulary import ClockQuality, DeviceKind
+from rules.presence import SILENCE_OF_KIND
 
 
 def make(kind: str = "lock", **given: Any) -> House:
@@ -52,7 +54,11 @@ def test_silence_is_worse_when_it_takes_the_call_for_help(
 
 @pytest.mark.parametrize(
     ("kind", "minutes"),
-    [("gps_alarm", 15), ("gps_tracker", 15), ("lock", 26 * 60), ("medication_dispenser", 10)],
+    [
+        *(("gps_alarm", 15), ("gps_tracker", 15), ("lock", 26 * 60), ("medication_dispenser", 10)),
+        *(("social_alarm", 15), ("camera", 15), ("button", 26 * 60), ("fall_detector", 26 * 60)),
+        *(("gateway", 26 * 60), ("unknown", 26 * 60)),
+    ],
 )
 def test_without_a_heartbeat_the_kinds_own_silence_is_allowed(kind: str, minutes: float) -> None:
     house = make(kind, heartbeat_s=None)
@@ -62,9 +68,14 @@ def test_without_a_heartbeat_the_kinds_own_silence_is_allowed(kind: str, minutes
     assert house.open("device_silent")
 
 
-@pytest.mark.parametrize("given", [{"supervised": False}, {"kind": "camera", "heartbeat_s": None}])
+def test_no_kind_of_device_may_be_silent_for_ever() -> None:
+    assert set(SILENCE_OF_KIND) == set(DeviceKind)
+    assert max(SILENCE_OF_KIND.values()) == timedelta(hours=26)
+
+
+@pytest.mark.parametrize("given", [{}, {"kind": "camera", "heartbeat_s": None}])
 def test_what_is_not_supervised_is_never_silent(given: dict[str, Any]) -> None:
-    house = make(**given)
+    house = make(supervised=False, **given)
     house.after(7 * 86400)
     assert house.open() == []
 
@@ -163,6 +174,95 @@ def test_a_device_still_silent_after_its_bridge_came_back_has_its_own_alert() ->
     assert silent["two"].raised_at >= back + timedelta(seconds=240)
 
 
+# --- S1: an SOS behind a bridge ---
+
+
+def pendant(**given: Any) -> House:
+    """A pendant, and a button that calls for help, behind a bridge."""
+    sos = {"kind": "social_alarm", "since": NOON, "heartbeat_s": 3600, "via": "bridge"}
+    button = {"kind": "button", "role": "sos", "since": NOON, "heartbeat_s": None, "via": "bridge"}
+    lock = {**sos, "kind": "lock"}
+    return House(
+        document(
+            {
+                "bridge": {"kind": "gateway", "since": NOON, **given},
+                "sos": sos,
+                "button": button,
+                "lock": lock,
+            }
+        )
+    )
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_bridge_that_is_away_takes_the_call_for_help_with_it_and_carers_hear_at_once(
+    *, offline: bool
+) -> None:
+    house = pendant(heartbeat_s=3600 if offline else 300)
+    if offline:
+        house.says("bridge", "device.offline")
+        house.after(299)
+    else:
+        house.after(900 + 120)
+    found = {alert.device: alert for alert in house.open("device_silent") if alert.device != "bridge"}
+    assert set(found) == {"sos", "button"}, "the lock's silence is the bridge's"
+    for alert in found.values():
+        assert (alert.severity, alert.ladder) == (Severity.MEDIUM, "care")
+        assert alert.reason == "its bridge bridge is away, and no call for help comes through"
+
+
+def test_a_bridge_that_is_away_for_less_than_a_minute_cuts_nobody_off() -> None:
+    house = pendant(heartbeat_s=3600)
+    for _ in range(20):
+        house.says("bridge", "device.offline")
+        house.after(59)
+        house.says("bridge", "device.online")
+        house.after(60)
+    assert house.open() == []
+
+
+def test_with_the_bridge_back_the_call_for_help_is_cleared_and_cut_off_again_it_is_told_again() -> None:
+    house = pendant(heartbeat_s=3600)
+    house.says("bridge", "device.offline")
+    house.after(600)
+    house.says("bridge", "device.online")
+    house.after(600)
+    assert [alert.active for alert in house.open("device_silent")] == [False, False]
+    for alert in house.open():
+        house.closes(alert)
+    house.says("bridge", "device.offline")
+    house.after(600)
+    assert {alert.device for alert in house.open("device_silent")} == {"sos", "button"}
+
+
+def test_an_sos_that_is_silent_itself_is_told_whatever_its_bridge_does() -> None:
+    house = pendant(heartbeat_s=60)
+    house.after(3 * 3600 + 60)
+    house.says("bridge", "device.offline")
+    silent = {alert.device: alert.severity for alert in house.open("device_silent")}
+    assert silent["sos"] is Severity.MEDIUM
+
+
+# --- S1: the gateway itself was away ---
+
+
+def test_after_an_outage_of_the_gateway_silence_counts_from_its_return() -> None:
+    house = make(heartbeat_s=3600)
+    house.says("dev", "heartbeat")
+    house.now = NOON + timedelta(days=2)
+    house.restart()
+    house.step(Transport.CLOCK, channel="start")
+    house.after(3 * 3600 - 1)
+    assert house.open() == []
+    house.after(1)
+    alert = house.one("device_silent")
+    assert alert.values == {"minutes": 51 * 60}
+    assert alert.reason == (
+        "nothing heard since 2026-01-14 12:00+01:00, for 3060 min; allowed are 180, "
+        "from 2026-01-16 12:00+01:00 when the gateway was back"
+    )
+
+
 # --- S1: offline by its own word ---
 
 
@@ -196,6 +296,29 @@ def test_flapping_does_not_flood() -> None:
         house.says("dev", "device.online")
         house.after(5)
     assert house.one("device_offline").count == 30
+
+
+def test_closed_while_still_offline_it_is_told_again_after_a_day() -> None:
+    house = make(heartbeat_s=30 * 86400 / 3)
+    house.says("dev", "device.offline")
+    house.after(48 * 3600)
+    first = house.one("device_offline")
+    assert first.count == 1
+    house.closes(first)
+    house.after(22 * 3600)
+    house.restart()
+    house.enrol(document({"dev": {"kind": "lock", "since": NOON, "heartbeat_s": 864000}}))
+    assert house.open() == []
+    house.after(2 * 3600)
+    again = house.one("device_offline")
+    assert (again.id != first.id, again.occurred_at) == (True, NOON)
+    house.says("dev", "device.online")
+    house.closes(again)
+    house.after(48 * 3600)
+    assert house.open() == []
+    house.says("dev", "device.offline")
+    house.after(60)
+    assert house.one("device_offline"), "offline anew is told at once"
 
 
 def test_an_old_offline_does_not_beat_a_newer_online() -> None:
