@@ -98,7 +98,11 @@ class DoorValues(Values, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AlarmValues(Values, frozen=True, kw_only=True, omit_defaults=True):
-    """A call for help: presses counted by the device, and where, WGS 84 degrees and metres."""
+    """A call for help, and where: WGS 84 degrees and metres.
+
+    `presses` are those that this message tells of, since the message before: they add up, so a device
+    that counts for itself must not send its running count.
+    """
 
     presses: Count = 1
     latitude: Latitude | None = None

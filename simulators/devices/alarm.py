@@ -8,21 +8,15 @@ from simulators.outputs import Output
 
 
 class AlarmButton(Device):
-    """Counts presses as the person does: each further press within ten minutes is one more."""
-
-    presses = 0
-    pressed_at: datetime | None = None
+    """Tells of every press in a message of its own."""
 
     def press(self, now: datetime) -> list[Output]:
         """Call for help."""
-        again = self.pressed_at is not None and now - self.pressed_at < timedelta(minutes=10)
-        self.presses = self.presses + 1 if again else 1
-        self.pressed_at = now
-        return [self.event(now, "alarm.manual", presses=self.presses, **self.where())]
+        return [self.event(now, "alarm.manual", presses=1, **self.where())]
 
     def cancel(self, now: datetime) -> list[Output]:
         """The wearer takes the call back on the device."""
-        return [self.event(now, "alarm.cancelled", presses=max(1, self.presses))]
+        return [self.event(now, "alarm.cancelled")]
 
     def fall(self, now: datetime) -> list[Output]:
         """The sensor believes in a fall."""

@@ -107,10 +107,10 @@ def test_a_device_without_a_link_keeps_events_but_no_heartbeats() -> None:
     assert [body["type"] for body in bodies(outputs[down:], "event")] == ["vaka.alarm.manual.v1"]
 
 
-def test_presses_are_counted_anew_after_ten_minutes() -> None:
+def test_every_press_tells_of_itself_alone_because_presses_add_up() -> None:
     alarm = SocialAlarm(profile("social-001"))
-    counted = [bodies(alarm.press(START + timedelta(minutes=m)), "event")[0] for m in (0, 1, 2, 30)]
-    assert [body["data"]["presses"] for body in counted] == [1, 2, 3, 1]
+    told = [bodies(alarm.press(START + timedelta(minutes=m)), "event")[0] for m in (0, 1, 2, 30)]
+    assert [body["data"]["presses"] for body in told] == [1, 1, 1, 1]
 
 
 def test_a_dispenser_reminds_dispenses_and_sees_the_dose_taken_every_day() -> None:

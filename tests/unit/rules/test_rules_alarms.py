@@ -1,12 +1,17 @@
 """Calls for help and falls, through the real walk in virtual time."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from house import NOON, QUIET, House, document
 
 from gateway.model.alert import AlertState, AlertType, Severity
 from gateway.model.vocabulary import ClockQuality
+from simulators.devices.alarm import SocialAlarm
+from simulators.devices.base import Profile
+from simulators.outputs import Message
 
 GPS = {"kind": "gps_alarm", **QUIET}
 
@@ -33,6 +38,17 @@ def test_presses_add_up_on_the_same_alert(house: House) -> None:
     assert (alert.values["presses"], alert.count) == (8, 2)
     assert alert.deadline == NOON + timedelta(seconds=60), "a repeat never moves the deadline away"
     assert house.actions(alert) == ["raised", "repeated"]
+
+
+def test_eight_presses_of_the_simulated_alarm_are_eight_on_the_page(house: House) -> None:
+    zone = ZoneInfo("Europe/Stockholm")
+    pendant = SocialAlarm(Profile(seed=1, tenant="t", name="x", home="h", zone=zone, started_at=NOON))
+    for second in range(8):
+        (told,) = pendant.press(NOON + timedelta(seconds=second))
+        assert isinstance(told, Message)
+        house.says("gps", "alarm.manual", **msgspec.json.decode(told.payload)["data"])
+        house.after(1)
+    assert house.one("sos").values["presses"] == 8
 
 
 def test_a_repeated_press_rings_again(house: House) -> None:
