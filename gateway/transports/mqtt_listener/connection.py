@@ -123,7 +123,11 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def acknowledged(self) -> None:
-        """Room was made by acknowledgements."""
+        """Room was made by acknowledgements; reading goes on in a turn of its own, not in the intake's."""
+        if self._blocked & _UNACKNOWLEDGED and not self._closed:
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
         if self._blocked & _UNACKNOWLEDGED and not self._closed:
             self._unblock(_UNACKNOWLEDGED)
             self._read(b"")

@@ -14,5 +14,6 @@ class Counters:
     qos0_dropped: int = 0
     taken_over: int = 0
     timeouts: int = 0
+    tls_failed: int = 0
     faults: int = 0
     faults_not_written: int = 0

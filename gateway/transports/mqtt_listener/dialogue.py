@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 import mqtt5
@@ -50,8 +51,8 @@ class Dialogue:
     """
 
     __slots__ = (
-        *("_admission", "_common_name", "_device", "_house", "_limit", "_outbound", "_over", "_pings"),
-        *("_session", "_surplus", "_topics", "_unacknowledged", "_wire", "level", "silence_s"),
+        *("_admission", "_common_name", "_device", "_house", "_limit", "_outbound", "_over", "_owed"),
+        *("_pings", "_session", "_surplus", "_topics", "_unacknowledged", "_wire", "level", "silence_s"),
     )
 
     def __init__(self, house: House, wire: Wire, common_name: str, *, surplus: bool) -> None:
@@ -63,6 +64,7 @@ class Dialogue:
         self._surplus = surplus
         self._limit = house.settings.receive_maximum
         self._unacknowledged = 0
+        self._owed: dict[int, bool] = {}  # in order; whether it is on disk; an idle one is small
         self._topics: set[str] = set()
         self._device = ""
         self._admission: Admission | None = None
@@ -97,12 +99,27 @@ class Dialogue:
         return len(packets)
 
     def durable(self, tokens: Sequence[int]) -> None:
-        """These frames are on disk: acknowledge them with one write."""
-        self._unacknowledged -= len(tokens)
+        """These frames are on disk: acknowledge with one write what is so far, in the order it came.
+
+        An urgent frame overtakes others on the way to the disk, its PUBACK does not (MQTT-4.6.0-2).
+        """
         if self._over:
             return
-        self._wire.write(pubacks(tokens, self.level))
-        self._wire.acknowledged()
+        owed = self._owed
+        ready: list[int] = []
+        for token in tokens:
+            if owed.get(token) is False:
+                owed[token] = True
+            else:  # an identifier that was used again before its PUBACK: its second frame
+                ready.append(token)
+        in_order = list(takewhile(owed.__getitem__, owed))
+        for token in in_order:
+            del owed[token]
+        ready += in_order
+        if ready:
+            self._unacknowledged -= len(ready)
+            self._wire.write(pubacks(ready, self.level))
+            self._wire.acknowledged()
 
     def broken(self, error: PacketError) -> None:
         """The bytes cannot be read any further."""
@@ -169,6 +186,7 @@ class Dialogue:
         if not house.intake.offer(frame, self, packet_id):
             return False
         self._unacknowledged += 1
+        self._owed.setdefault(packet_id, False)
         house.counters.frames += 1
         return True
 
@@ -205,6 +223,7 @@ class Dialogue:
             return
         self._unacknowledged += 1
         token = packet_id | REFUSED
+        self._owed.setdefault(token, False)
         if not self._report(fault, packet.payload, packet.topic, token):
             self.durable((token,))
 
@@ -345,8 +364,8 @@ class Dialogue:
         place = (admission.device, admission.client_id)
         if self._house.open.get(place) is self:
             del self._house.open[place]
-        self._house.wills.lost(*place, 0 if session_ends else session.record.expiry_s)
         self._house.book.left(session)
+        self._house.wills.lost(*place, 0 if session_ends else session.record.expiry_s)
 
     def _once_saved(self, then: Callable[[BaseException | None], None]) -> None:
         """Go on when the session is on disk; at once for a session that does not outlive its connection."""

@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import heapq
-import ssl
 from collections.abc import Mapping
 from itertools import count
 
-from gateway.config import ListenerSettings, ListenerTls
+from gateway.config import ListenerSettings
 from gateway.contract import Clock, CredentialCheck, Intake, Manifest, Refused, SessionStore
 from gateway.model.frame import MAX_PAYLOAD_BYTES
 from gateway.transports.mqtt_listener.connection import Connection
@@ -16,6 +15,7 @@ from gateway.transports.mqtt_listener.faults import FAULT_BURST, FAULTS_PER_S, F
 from gateway.transports.mqtt_listener.house import House, WaitingRoom
 from gateway.transports.mqtt_listener.keeper import Keeper
 from gateway.transports.mqtt_listener.sessions import SessionBook
+from gateway.transports.mqtt_listener.tls import server_context
 from gateway.transports.mqtt_listener.topics import WILDCARDS
 from gateway.transports.mqtt_listener.wills import Wills
 
@@ -46,7 +46,7 @@ class MqttListener:
         self._book = SessionBook(
             self._keeper, clock, max_queued=settings.max_queued, max_sessions=settings.max_connections
         )
-        self._wills = Wills(self._keeper, intake, clock)
+        self._wills = Wills(self._keeper, intake, clock, self._book.connected)
         self.counters = Counters()
         bucket = TokenBucket(FAULTS_PER_S, FAULT_BURST, clock)
         self._faults = Faults(intake, clock, bucket, self.counters)
@@ -92,7 +92,7 @@ class MqttListener:
             self._settings.host,
             self._settings.port,
             backlog=_BACKLOG,
-            ssl=server_context(tls) if tls else None,
+            ssl=server_context(tls, self._tls_failed) if tls else None,
             ssl_handshake_timeout=self._settings.connect_timeout_s if tls else None,
         )
         self._ticking = self._loop.create_task(self._tick())
@@ -143,6 +143,10 @@ class MqttListener:
             watch=self._watch,
         )
 
+    def _tls_failed(self, reason: str) -> None:
+        self.counters.tls_failed += 1
+        self._faults.report(f"RFC 8446 section 6.2: TLS handshake failed: {reason}")
+
     def _watch(self, connection: Connection, *, gone: bool = False) -> None:
         if gone:
             self._connections.pop(connection.number, None)
@@ -172,14 +176,3 @@ class MqttListener:
             if now >= expiry_at:
                 self._book.end_expired()
                 expiry_at = now + EXPIRY_EVERY_S
-
-
-def server_context(tls: ListenerTls) -> ssl.SSLContext:
-    """Return the TLS settings of the listener: TLS 1.2 or later, client certificates as configured."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(tls.certificate, tls.key)
-    if tls.client_ca is not None:
-        context.load_verify_locations(tls.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED if tls.require_client else ssl.CERT_OPTIONAL
-    return context

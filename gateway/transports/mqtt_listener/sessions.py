@@ -101,6 +101,10 @@ class SessionBook:
         self.keep(session)
         return session, present
 
+    def connected(self, device: str) -> bool:
+        """Tell whether a connection of the device is open, whichever its client id."""
+        return any(session.record.left_at is None for session in self._by_device.get(device, {}).values())
+
     def left(self, session: Session) -> None:
         """The connection is gone: keep the session for as long as it was agreed, or end it."""
         session.on_message = None

@@ -1,6 +1,6 @@
 """Last wills: armed with the connection, due when it is lost, kept over a restart until journalled."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -20,13 +20,18 @@ _encode = msgspec.msgpack.Encoder().encode
 class Wills:
     """Every will by (device, client id); a due one is offered until the intake takes it.
 
-    It is a Sender to the intake: only what is on disk as a frame is forgotten here.
+    It is a Sender to the intake: only what is on disk as a frame is forgotten here. A will says that a
+    device is gone, so one that falls due while another connection of its device is open is void: a device
+    that has come back under another client id must not be reported lost by the connection it left behind.
     """
 
-    def __init__(self, keeper: Keeper, intake: Intake, clock: Clock) -> None:
+    def __init__(
+        self, keeper: Keeper, intake: Intake, clock: Clock, connected: Callable[[str], bool]
+    ) -> None:
         self._keeper = keeper
         self._intake = intake
         self._clock = clock
+        self._connected = connected
         self._armed: dict[str, WillRecord] = {}
         self._due: dict[str, WillRecord] = {}
         self._offered: dict[int, str] = {}
@@ -67,8 +72,7 @@ class Wills:
             self._due[key] = msgspec.structs.replace(will, due_at=now)
             self.offer_due()
         else:
-            del self._due[key]
-            self._keeper.put(key, None)
+            self._void(key)
 
     def lost(self, device: str, client_id: str, session_s: float) -> None:
         """The connection broke: its will is due after its delay, or with the end of the session."""
@@ -89,12 +93,20 @@ class Wills:
         now = self._clock.now()
         for key, will in list(self._due.items()):
             if will.due_at is not None and will.due_at <= now:
+                if will.device and self._connected(will.device):
+                    self._void(key)
+                    continue
                 self._token += 1
                 frame = Frame(Transport.MQTT, will.topic, will.payload, now, INGRESS, will.device)
                 if not self._intake.offer(frame, self, self._token):
                     return
                 self._offered[self._token] = key
                 del self._due[key]
+
+    def _void(self, key: str) -> None:
+        del self._due[key]
+        if key not in self._armed:
+            self._keeper.put(key, None)
 
     def durable(self, tokens: Sequence[int]) -> None:
         """The frames are on disk: these wills are done."""
