@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from gateway.model.alert import AlertState, Outcome
-from tests.browser.house import House, running
+from tests.browser.whole_house import House, running
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.contract import StoreUnavailableError
 from gateway.model.frame import Frame
-from tests.browser.house import House, running
+from tests.browser.whole_house import House, running
 
 
 @pytest.fixture(scope="module")

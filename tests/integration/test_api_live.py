@@ -9,7 +9,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from tests.browser.house import House, running
+from tests.browser.whole_house import House, running
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 

@@ -14,7 +14,7 @@ import trustme
 from argon2 import PasswordHasher
 
 from gateway.api.passwords import new_token
-from tests.browser.house import House, running
+from tests.browser.whole_house import House, running
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 READER, READER_HASH = new_token()

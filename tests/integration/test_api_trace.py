@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.model.frame import Frame, Transport
-from tests.browser.house import House, running
+from tests.browser.whole_house import House, running
 
 UNKNOWN = (
     b'{"specversion":"1.0","id":"1","source":"vaka:t/new-9","type":"vaka.lock.unlocked.v1",'
