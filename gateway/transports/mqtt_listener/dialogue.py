@@ -105,7 +105,18 @@ class Dialogue:
         """
         if self._over:
             return
+        ready = self._in_order(tokens)
+        if ready:
+            self._unacknowledged -= len(ready)
+            self._wire.write(pubacks(ready, self.level))
+            self._wire.acknowledged()
+
+    def _in_order(self, tokens: Sequence[int]) -> Sequence[int]:
+        """Return those that are owed next now that these are on disk."""
         owed = self._owed
+        if [*owed] == tokens:  # nearly always
+            owed.clear()
+            return tokens
         ready: list[int] = []
         for token in tokens:
             if owed.get(token) is False:
@@ -115,11 +126,7 @@ class Dialogue:
         in_order = list(takewhile(owed.__getitem__, owed))
         for token in in_order:
             del owed[token]
-        ready += in_order
-        if ready:
-            self._unacknowledged -= len(ready)
-            self._wire.write(pubacks(ready, self.level))
-            self._wire.acknowledged()
+        return ready + in_order
 
     def broken(self, error: PacketError) -> None:
         """The bytes cannot be read any further."""
