@@ -57,16 +57,32 @@ def open_durable(path: Path, schema: str, version: int) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
         connection.execute("PRAGMA cache_size=-32000")
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-        if found != version and not empty:
-            connection.close()
-            reason = f"{path}: found tables of version {found}; allowed: {version}"
-            raise ConfigurationError(f"{reason}. Keep the file for the version that made it")
+        _check_version(connection, path, version)
         connection.executescript(f"{schema};\nPRAGMA user_version={version};")
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailableError(f"{path}: cannot be opened: {error}") from error
     return connection
+
+
+def open_read_only(path: Path, version: int) -> sqlite3.Connection:
+    """Open a file to look at it, also while a gateway writes it; nothing in it can be changed."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+        _check_version(connection, path, version)
+    except sqlite3.Error as error:
+        raise StoreUnavailableError(f"{path}: cannot be opened: {error}") from error
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Refuse, and close, a file that another version made."""
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    if found != version and not empty:
+        connection.close()
+        reason = f"{path}: found tables of version {found}; allowed: {version}"
+        raise ConfigurationError(f"{reason}. Keep the file for the version that made it")
 
 
 def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[object]]) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from gateway.contract import StoreUnavailableError
 from gateway.model.frame import Frame, Transport
-from gateway.stores.sqlite import Checkpointer, from_us, insert, open_durable, to_us, transaction
+from gateway.stores.sqlite import (
+    Checkpointer,
+    from_us,
+    insert,
+    open_durable,
+    open_read_only,
+    to_us,
+    transaction,
+)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS frames (
@@ -29,11 +37,14 @@ RETAINED, DUPLICATE = 1, 2
 class SqliteJournal:
     """Appends come from one thread at a time; reads may come from any."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_durable(path, SCHEMA, VERSION)
-        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        if read_only:
+            self._connection = self._reader = open_read_only(path, VERSION)
+        else:
+            self._connection = open_durable(path, SCHEMA, VERSION)
+            self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = threading.Lock()
-        self._checkpointer = Checkpointer(path)
+        self._checkpointer = None if read_only else Checkpointer(path)
         (last,) = self._connection.execute("SELECT coalesce(max(position), 0) FROM frames").fetchone()
         self._last: int = last
 
@@ -61,7 +72,8 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Release the storage."""
-        self._checkpointer.close()
+        if self._checkpointer is not None:
+            self._checkpointer.close()
         self._reader.close()
         self._connection.close()
 

@@ -19,7 +19,15 @@ from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.stores.events import event_of_body, first_place, rows_of_events
 from gateway.stores.schema import SCHEMA, VERSION
-from gateway.stores.sqlite import Checkpointer, from_us, insert, open_durable, to_us, transaction
+from gateway.stores.sqlite import (
+    Checkpointer,
+    from_us,
+    insert,
+    open_durable,
+    open_read_only,
+    to_us,
+    transaction,
+)
 
 KEEP_TRACES = 200_000
 KEEP_QUARANTINED = 200_000
@@ -43,11 +51,14 @@ encode = msgspec.json.encode
 class SqliteStore:
     """Commits come from the engine's one thread; questions may come from any."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_durable(path, SCHEMA, VERSION)
-        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        if read_only:
+            self._connection = self._reader = open_read_only(path, VERSION)
+        else:
+            self._connection = open_durable(path, SCHEMA, VERSION)
+            self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = threading.Lock()
-        self._checkpointer = Checkpointer(path)
+        self._checkpointer = None if read_only else Checkpointer(path)
         self._commits = 0
 
     # --- the engine's side ---
@@ -140,6 +151,11 @@ class SqliteStore:
 
     # --- what people ask ---
 
+    def cursor(self) -> int:
+        """Return the position up to which frames were walked."""
+        found = self._ask("SELECT value FROM meta WHERE key = 'cursor'")
+        return int(found[0][0]) if found else 0
+
     def alert(self, alert_id: str) -> Alert | None:
         """Return an alert, open or closed."""
         found = self._decoded("SELECT body FROM alerts WHERE id = ?", (alert_id,), Alert)
@@ -208,7 +224,8 @@ class SqliteStore:
 
     def close(self) -> None:
         """Release the storage."""
-        self._checkpointer.close()
+        if self._checkpointer is not None:
+            self._checkpointer.close()
         self._reader.close()
         self._connection.close()
 
