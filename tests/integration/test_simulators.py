@@ -164,7 +164,7 @@ def test_every_loaded_message_reaches_a_subscriber(tmp_path: Path) -> None:
         listener.subscribe("vaka/#")
         plan = Plan(broker=read_broker(broker.url), connections=5, messages=2000, window=50)
         report = asyncio.run(run_load(plan, asyncio.Event()))
-        wait_for(lambda: len(heard(listener, "event")) >= 2000)
+        wait_for(lambda: len(heard(listener, "event")) >= 2000, BOUND_S)
     assert report.acknowledged == 2000
     assert len({json.loads(payload)["id"] for payload in heard(listener, "event")}) == 2000
 
