@@ -96,12 +96,15 @@ def _read(state: State, frame: Frame) -> tuple[Alert, str, Answer]:
 
 
 def _accept(state: State, alert: Alert, words: Answer, frame: Frame) -> None:
+    lease = ACCEPT_LEASE[alert.severity]
     if alert.assignee == words.actor:
+        if alert.state is AlertState.ACCEPTED and alert.deadline and alert.deadline - state.now < lease / 2:
+            renewed = _next(alert, AlertState.ACCEPTED, words.actor, state.now + lease)
+            state.put_alert(renewed, _entry(renewed, "confirmed", words.actor, frame, words.note))
         return
     if alert.assignee is not None:
         raise Refused(f"taken by {alert.assignee}")
-    until = state.now + ACCEPT_LEASE[alert.severity]
-    taken = _next(alert, AlertState.ACCEPTED, words.actor, until)
+    taken = _next(alert, AlertState.ACCEPTED, words.actor, state.now + lease)
     state.put_alert(taken, _entry(taken, "accepted", words.actor, frame, words.note))
 
 

@@ -93,7 +93,10 @@ class Engine:
         if snapshot.cursor > self._journal.last():
             found = f"the state has walked {snapshot.cursor} frames, the journal holds {self._journal.last()}"
             raise ConfigurationError(f"data_dir: {found}; allowed: both files of one gateway, of one moment")
-        self._reset(snapshot)
+        try:
+            self._reset(snapshot)
+        except ValueError as error:
+            raise ConfigurationError(f"data_dir: the registry kept there does not hold: {error}") from error
         for observer in self._observers:
             observer.load(snapshot)
         self._offer_tick("start")

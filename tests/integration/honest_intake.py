@@ -55,5 +55,5 @@ class HonestIntake:
 async def until(condition: Callable[[], object], within_s: float = 10) -> None:
     """Wait until the condition holds; fail the test when it does not in time."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - the condition is any fact, also one outside the loop
+        while not condition():
             await asyncio.sleep(0.005)

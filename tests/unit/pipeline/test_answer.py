@@ -202,3 +202,11 @@ def test_the_last_step_rings_for_a_low_alert_at_the_alerts_own_pace(town: Town) 
     town.later(seconds=(due - town.now).total_seconds())
     again = town.state.alerts[alert.id].deadline
     assert again == town.now + timedelta(seconds=alert.accept_within_s)
+
+
+def test_accepting_again_late_in_the_lease_renews_it(town: Town, sos: str) -> None:
+    town.answer(sos, "accept")
+    town.now += timedelta(minutes=40)
+    changes = town.answer(sos, "accept")
+    assert [entry.action for entry in changes.entries] == ["confirmed"]
+    assert one(changes).deadline == town.now + timedelta(minutes=45)
