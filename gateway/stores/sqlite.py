@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from gateway.contract import ConfigurationError, StoreUnavailableError
 
@@ -143,3 +144,31 @@ class Checkpointer:
             except sqlite3.Error as error:  # a full disk is the writer's to report; the log just stays longer
                 log.debug("checkpoint put off: %s", error)
         connection.close()
+
+
+class SqliteFile:
+    """One of our files: a connection that writes, one that answers questions from any thread, checkpoints.
+
+    Read only, it looks at the file of a gateway that may be running.
+    """
+
+    def __init__(self, path: Path, schema: str, version: int, *, read_only: bool = False) -> None:
+        self.writer = open_read_only(path, version) if read_only else open_durable(path, schema, version)
+        self._reader = open_read_only(path, version)
+        self._reading = threading.Lock()
+        self._checkpointer = None if read_only else Checkpointer(path)
+
+    def ask(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Return all rows; StoreUnavailableError when the file cannot be read."""
+        try:
+            with self._reading:
+                return self._reader.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"the database cannot be read: {error}") from error
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._checkpointer is not None:
+            self._checkpointer.close()
+        self._reader.close()
+        self.writer.close()

@@ -1,21 +1,10 @@
 """The journal in SQLite: frames appended in groups, each group one fsync."""
 
-import sqlite3
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.contract import StoreUnavailableError
 from gateway.model.frame import Frame, Transport
-from gateway.stores.sqlite import (
-    Checkpointer,
-    from_us,
-    insert,
-    open_durable,
-    open_read_only,
-    to_us,
-    transaction,
-)
+from gateway.stores.sqlite import SqliteFile, from_us, insert, to_us, transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS frames (
@@ -37,34 +26,25 @@ RETAINED, DUPLICATE = 1, 2
 class SqliteJournal:
     """Appends come from one thread at a time; reads may come from any."""
 
+    _last: int
+
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        if read_only:
-            self._connection = self._reader = open_read_only(path, VERSION)
-        else:
-            self._connection = open_durable(path, SCHEMA, VERSION)
-            self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._reading = threading.Lock()
-        self._checkpointer = None if read_only else Checkpointer(path)
-        (last,) = self._connection.execute("SELECT coalesce(max(position), 0) FROM frames").fetchone()
-        self._last: int = last
+        self._file = SqliteFile(path, SCHEMA, VERSION, read_only=read_only)
+        ((self._last,),) = self._file.ask("SELECT coalesce(max(position), 0) FROM frames")
 
     def append(self, frames: Sequence[Frame]) -> int:
         """Write the frames durably and return the first one's position."""
         first = self._last + 1
         rows = [_row(position, frame) for position, frame in enumerate(frames, first)]
-        with transaction(self._connection):
-            insert(self._connection, "INSERT INTO frames", rows)
+        with transaction(self._file.writer):
+            insert(self._file.writer, "INSERT INTO frames", rows)
         self._last += len(rows)
         return first
 
     def read(self, after: int, limit: int) -> list[Frame]:
         """Return at most `limit` frames with positions above `after`, in order."""
         query = "SELECT * FROM frames WHERE position > ? ORDER BY position LIMIT ?"
-        try:
-            with self._reading:
-                return [_frame(row) for row in self._reader.execute(query, (after, limit))]
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(f"the journal cannot be read: {error}") from error
+        return [_frame(row) for row in self._file.ask(query, (after, limit))]
 
     def last(self) -> int:
         """Return the last position, 0 for an empty journal."""
@@ -72,10 +52,7 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Release the storage."""
-        if self._checkpointer is not None:
-            self._checkpointer.close()
-        self._reader.close()
-        self._connection.close()
+        self._file.close()
 
 
 _Row = tuple[int, int, str, str, bytes, str, str, int, str]

@@ -1,7 +1,5 @@
 """State in SQLite: one transaction a batch, with the journal's cursor inside it."""
 
-import sqlite3
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.contract import Changes, Snapshot, StoreUnavailableError
+from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertEntry, AlertState
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.event import Event
@@ -19,15 +17,7 @@ from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.stores.events import event_of_body, first_place, rows_of_events
 from gateway.stores.schema import SCHEMA, VERSION
-from gateway.stores.sqlite import (
-    Checkpointer,
-    from_us,
-    insert,
-    open_durable,
-    open_read_only,
-    to_us,
-    transaction,
-)
+from gateway.stores.sqlite import SqliteFile, from_us, insert, to_us, transaction
 
 KEEP_TRACES = 200_000
 KEEP_QUARANTINED = 200_000
@@ -52,20 +42,14 @@ class SqliteStore:
     """Commits come from the engine's one thread; questions may come from any."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        if read_only:
-            self._connection = self._reader = open_read_only(path, VERSION)
-        else:
-            self._connection = open_durable(path, SCHEMA, VERSION)
-            self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._reading = threading.Lock()
-        self._checkpointer = None if read_only else Checkpointer(path)
+        self._file = SqliteFile(path, SCHEMA, VERSION, read_only=read_only)
         self._commits = 0
 
     # --- the engine's side ---
 
     def load(self) -> Snapshot:
         """Return the state as of the last commit: open alerts only, deliveries not yet settled."""
-        meta = dict(self._ask("SELECT key, value FROM meta"))
+        meta = dict(self._file.ask("SELECT key, value FROM meta"))
         document = meta.get("registry")
         return Snapshot(
             cursor=int(meta.get("cursor", b"0")),
@@ -87,12 +71,12 @@ class SqliteStore:
             part = ids[start : start + LOOKUP]
             marks = ",".join("?" * len(part))
             query = f"SELECT id FROM events WHERE id IN ({marks})"  # noqa: S608 - question marks only
-            found.extend(row[0] for row in self._ask(query, part))
+            found.extend(row[0] for row in self._file.ask(query, part))
         return frozenset(found)
 
     def commit(self, changes: Changes, cursor: int) -> None:
         """Write everything and the cursor in one durable transaction, or nothing."""
-        with transaction(self._connection):
+        with transaction(self._file.writer):
             self._write_facts(changes)
             self._write_state(changes)
             if changes.registry is not None:
@@ -130,20 +114,20 @@ class SqliteStore:
     def _replace(self, table: str, rows: Mapping[str, object]) -> None:
         gone = [(key,) for key, value in rows.items() if value is None]
         kept = ((key, encode(value)) for key, value in rows.items() if value is not None)
-        self._connection.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - our own table names
+        self._file.writer.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - our own table names
         self._put(f"INSERT OR REPLACE INTO {table}", kept)
 
     def _put(self, into: str, rows: Iterable[Sequence[object]]) -> None:
-        insert(self._connection, into, list(rows))
+        insert(self._file.writer, into, list(rows))
 
     def _set(self, key: str, value: bytes) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, value))
+        self._file.writer.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, value))
 
     def _prune(self) -> None:
-        self._connection.execute(
+        self._file.writer.execute(
             "DELETE FROM traces WHERE id <= (SELECT max(id) FROM traces) - ?", (KEEP_TRACES,)
         )
-        self._connection.execute(
+        self._file.writer.execute(
             "DELETE FROM quarantine WHERE frame <= "
             "(SELECT frame FROM quarantine ORDER BY frame DESC LIMIT 1 OFFSET ?)",
             (KEEP_QUARANTINED,),
@@ -153,7 +137,7 @@ class SqliteStore:
 
     def cursor(self) -> int:
         """Return the position up to which frames were walked."""
-        found = self._ask("SELECT value FROM meta WHERE key = 'cursor'")
+        found = self._file.ask("SELECT value FROM meta WHERE key = 'cursor'")
         return int(found[0][0]) if found else 0
 
     def alert(self, alert_id: str) -> Alert | None:
@@ -190,31 +174,31 @@ class SqliteStore:
     ) -> list[tuple[int, Event]]:
         """Return events with their place in the log, oldest first (newest first for a device)."""
         if frame is not None:
-            rows = self._ask(
+            rows = self._file.ask(
                 "SELECT place, body FROM events WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
                 (first_place(frame), first_place(frame + 1), limit),
             )
         elif device is not None:
-            rows = self._ask(NEWEST_OF_DEVICE, (LOOK_BACK, device, limit))
+            rows = self._file.ask(NEWEST_OF_DEVICE, (LOOK_BACK, device, limit))
         else:
             query = "SELECT place, body FROM events WHERE place > ? ORDER BY place LIMIT ?"
-            rows = self._ask(query, (after, limit))
+            rows = self._file.ask(query, (after, limit))
         return [(place, event_of_body(body)) for place, body in rows]
 
     def traces(self, *, frame: int | None = None, limit: int = 100) -> list[Trace]:
         """Return the remarks on one frame, or the newest remarks."""
         columns = "SELECT frame, step, verdict, reason, clause, device FROM traces"
         if frame is None:
-            rows = self._ask(f"{columns} ORDER BY id DESC LIMIT ?", (limit,))
+            rows = self._file.ask(f"{columns} ORDER BY id DESC LIMIT ?", (limit,))
         else:
-            rows = self._ask(f"{columns} WHERE frame = ? ORDER BY id LIMIT ?", (frame, limit))
+            rows = self._file.ask(f"{columns} WHERE frame = ? ORDER BY id LIMIT ?", (frame, limit))
         return [
             Trace(f, step, Verdict(v), reason, clause, device) for f, step, v, reason, clause, device in rows
         ]
 
     def quarantined(self, *, limit: int = 100) -> list[tuple[Frame, str, str, str]]:
         """Return the newest quarantined frames with device, reason and clause."""
-        rows = self._ask("SELECT * FROM quarantine ORDER BY frame DESC LIMIT ?", (limit,))
+        rows = self._file.ask("SELECT * FROM quarantine ORDER BY frame DESC LIMIT ?", (limit,))
         return [_quarantined(row) for row in rows]
 
     def alerts_of_frame(self, frame: int) -> list[Alert]:
@@ -224,25 +208,15 @@ class SqliteStore:
 
     def close(self) -> None:
         """Release the storage."""
-        if self._checkpointer is not None:
-            self._checkpointer.close()
-        self._reader.close()
-        self._connection.close()
-
-    def _ask(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
-        try:
-            with self._reading:
-                return self._reader.execute(query, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(f"the database cannot be read: {error}") from error
+        self._file.close()
 
     def _bodies(self, query: str, kind: Any) -> dict[str, Any]:
         decoder = msgspec.json.Decoder(kind)
-        return {key: decoder.decode(body) for key, body in self._ask(query)}
+        return {key: decoder.decode(body) for key, body in self._file.ask(query)}
 
     def _decoded(self, query: str, parameters: Sequence[object], kind: type[Any]) -> list[Any]:
         decoder = msgspec.json.Decoder(kind)
-        return [decoder.decode(row[0]) for row in self._ask(query, parameters)]
+        return [decoder.decode(row[0]) for row in self._file.ask(query, parameters)]
 
 
 def _moment(stored: bytes | None) -> datetime | None:
