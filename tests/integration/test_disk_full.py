@@ -16,11 +16,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 40 MB, where this process may."""
+    """Mount a disk of 128 MB, where this process may."""
     folder = tmp_path / "disk"
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", folder], check=False, capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", folder], check=False, capture_output=True
     )
     if done.returncode:
         pytest.skip("mounting a small disk needs root")
