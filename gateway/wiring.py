@@ -72,6 +72,7 @@ class Gateway:
         walk = Walk(self.adapters, load_rules(), tuple(notifiers))
         machinery = Machinery(walk, self.store, self.journal, self.intake, self.clock)
         self.engine = Engine(machinery, (self.board, self.dispatcher), batch=settings.limits.engine_batch)
+        self._sessions = SqliteSessionStore(settings.data_dir / "sessions.db")
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.health = Health(self.engine, self.intake, self.board, self.clock, self._ways_in)
@@ -177,7 +178,7 @@ class Gateway:
             self.intake,
             RegistryCredentials(self.registry),
             manifests,
-            SqliteSessionStore(self.settings.data_dir / "sessions.db"),
+            self._sessions,
             self.clock,
         )
 
@@ -267,6 +268,7 @@ class Gateway:
             await _cancel([engine])
         self.journal.close()
         self.store.close()
+        self._sessions.close()
         self._lock.close()
 
 
