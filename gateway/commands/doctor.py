@@ -37,7 +37,7 @@ def _python(_settings: Settings) -> Iterator[Finding]:
 
 
 def _storage(settings: Settings) -> Iterator[Finding]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=settings.data_dir) as file:
         times = [_timed(lambda: _sync(file.fileno())) for _ in range(20)]
     middle = sorted(times)[len(times) // 2]
