@@ -164,7 +164,7 @@ class LimitSettings(_Section):
 
     queue_frames: int = Field(20_000, ge=100)
     journal_batch: int = Field(128, ge=1, le=4096)
-    engine_batch: int = Field(128, ge=1, le=4096)
+    engine_batch: int = Field(64, ge=1, le=4096)
 
 
 class Settings(_Section):
