@@ -126,19 +126,23 @@ class Ways:
 def ways(request: pytest.FixtureRequest, town: Path) -> Iterator[Ways]:
     registry = str(town / "registry.toml")
     if request.param == "listener":
+        password = json.loads((town / "secrets.json").read_text())[DEVICE]
         gateway = GatewayProcess(town, registry=registry)
         gateway.start()
-        password = json.loads((town / "secrets.json").read_text())[DEVICE]
-        yield Ways(gateway, gateway.listener_port, password)
-        gateway.stop()
+        try:
+            yield Ways(gateway, gateway.listener_port, password)
+        finally:
+            gateway.stop()
         return
     with mosquitto(town, config_lines=["max_queued_messages 0"]) as broker:
         settings = [{"name": "main", "url": broker.url, "topics": ["#"]}]
         gateway = GatewayProcess(town, registry=registry, listener={"enabled": False}, broker=settings)
         gateway.start()
-        wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"], 20)
-        yield Ways(gateway, broker.port, None)
-        gateway.stop()
+        try:
+            wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"], 20)
+            yield Ways(gateway, broker.port, None)
+        finally:
+            gateway.stop()
 
 
 @pytest.mark.parametrize(("what", "topic", "payload", "clause"), BAD, ids=[case[0] for case in BAD])
