@@ -56,7 +56,7 @@ def normalise(
         device, status = watched.device, watched.status
         if not frame.retained and item.type != "device.offline":
             status.last_seen_at = frame.received_at
-        state.changes.statuses[device.id] = status
+        state.touched(status)
         identity = _identity(device, item) if item.key else _frame_identity(device, frame, index)
         hearing = Hearing(status, frame, item)
         reason = _why_not(state, hearing, identity, known, acted)

@@ -189,8 +189,8 @@ class Engine:
             changes = await self._walk_all(frames)
         except Exception:
             log.exception("frames %d to %d could not be walked", frames[0].position, frames[-1].position)
-            await self._settled()
-            await self._start_over(frames)
+            if await self._settled():
+                await self._start_over(frames)
             return
         if await self._settled():
             self._walked = frames[-1].position
