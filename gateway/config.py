@@ -163,8 +163,7 @@ class LimitSettings(_Section):
     """What the house holds at once. At `queue_frames` the ways in wait: back-pressure, no silent drop."""
 
     queue_frames: int = Field(20_000, ge=100)
-    journal_batch: int = Field(128, ge=1, le=4096)
-    engine_batch: int = Field(64, ge=1, le=4096)
+    commit_batch: int = Field(64, ge=1, le=4096)
 
 
 class Settings(_Section):

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from gateway.api.app import create_app
 from gateway.api.security import webhook_authoriser
 from gateway.config import Settings
-from gateway.contract import Clock, ConfigurationError, StoreUnavailableError, VakaError
+from gateway.contract import Clock, ConfigurationError, VakaError
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry
 from gateway.pipeline.walk import Walk
@@ -25,7 +25,7 @@ from gateway.service.clock import SystemClock
 from gateway.service.dispatch import Dispatcher
 from gateway.service.engine import Engine, Machinery
 from gateway.service.health import Health
-from gateway.service.intake import JournalIntake
+from gateway.service.intake import LaneIntake
 from gateway.stores.lock import hold
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
@@ -38,9 +38,8 @@ from gateway.transports.webhook import webhook_router
 log = logging.getLogger(__name__)
 
 REGISTRY_WITHIN_S = 4.0
-"""So long the start waits for the registry to be walked; behind a backlog the last one serves meanwhile."""
 FINISH_WITHIN_S = 10.0
-"""So long a stop waits to write and to walk what was accepted; what is journalled, the next start walks."""
+"""So long a stop waits until what was taken in is walked and written; of the rest nobody was told."""
 CANCEL_WITHIN_S = 5.0
 API_STOPS_WITHIN_S = 5.0
 
@@ -59,19 +58,14 @@ class Gateway:
         self._registry_file = examine(settings, [adapter.manifest.id for adapter in self.adapters])
         self.board = Board()
         self._lock = hold(settings.data_dir)
-        self.journal = SqliteJournal(settings.data_dir / "journal.db")
         self.store = SqliteStore(settings.data_dir / "state.db")
-        self.intake = JournalIntake(
-            self.journal,
-            batch=settings.limits.journal_batch,
-            queue_frames=settings.limits.queue_frames,
-            urgent=urgency(self.adapters),
-        )
+        self.journal = SqliteJournal(settings.data_dir / "state.db")
+        self.intake = LaneIntake(queue_frames=settings.limits.queue_frames, urgent=urgency(self.adapters))
         notifiers = load_notifiers(self.board)
         self.dispatcher = Dispatcher(notifiers, self.intake, self.clock, self.board.alert)
         walk = Walk(self.adapters, load_rules(), tuple(notifiers))
-        machinery = Machinery(walk, self.store, self.journal, self.intake, self.clock)
-        self.engine = Engine(machinery, (self.board, self.dispatcher), batch=settings.limits.engine_batch)
+        machinery = Machinery(walk, self.store, self.intake, self.clock)
+        self.engine = Engine(machinery, (self.board, self.dispatcher), batch=settings.limits.commit_batch)
         self._sessions = SqliteSessionStore(settings.data_dir / "sessions.db")
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
@@ -138,7 +132,6 @@ class Gateway:
 
     async def _start(self, stack: AsyncExitStack, ready: Callable[[], Awaitable[None]] | None) -> None:
         """Start the parts one after the other; what must be stopped goes on the stack."""
-        self._part(self.intake.run(self.engine.room), "intake")
         self._part(self.dispatcher.run(), "dispatch")
         await self._take_registry()
         if self.listener is not None:
@@ -163,12 +156,7 @@ class Gateway:
         payload = self._registry_file.document.model_dump_json(exclude_defaults=True).encode()
         frame = Frame(Transport.REGISTRY, "registry", payload, self.clock.now(), ingress="file")
         position = await self.intake.accept(frame)
-        try:
-            refusal = await self.board.settled(position, timeout_s=REGISTRY_WITHIN_S)
-        except TimeoutError:
-            log.warning("the registry waits behind %d journalled frames", self.engine.lag)
-            return
-        if refusal:
+        if refusal := await self.board.settled(position, timeout_s=REGISTRY_WITHIN_S):
             raise ConfigurationError(f"{self.settings.registry}: {refusal}")
 
     def _make_listener(self) -> MqttListener:
@@ -252,19 +240,12 @@ class Gateway:
         await _cancel([part for part in self._parts if part is not engine])
 
     async def _finish(self, engine: asyncio.Task[None]) -> None:
-        """Write and walk what was accepted, then close the files; a disk that refuses does not hold us."""
-        try:
-            async with asyncio.timeout(FINISH_WITHIN_S):
-                await self.intake.drain()
-        except (StoreUnavailableError, TimeoutError) as error:
-            reason = str(error) or "the disk is too slow"
-            log.critical("stopping with unwritten frames, which nobody was told are safe: %s", reason)
+        """Walk and write what waits, then close the files; a disk that refuses does not hold us."""
         self.engine.stop()
         await asyncio.wait([engine], timeout=FINISH_WITHIN_S)
         if not engine.done():
-            log.error(
-                "stopping before all was walked; the next start goes on after frame %d", self.engine.cursor
-            )
+            reason = self.engine.failing or "the disk is too slow"
+            log.critical("stopping with unwritten frames, which nobody was told are safe: %s", reason)
             await _cancel([engine])
         self.journal.close()
         self.store.close()

@@ -9,14 +9,14 @@ from typing import Any
 from gateway.contract import ConfigurationError
 from gateway.model.frame import Frame
 from gateway.stores.sqlite_journal import SqliteJournal
-from gateway.stores.sqlite_store import SqliteStore
+from gateway.stores.state_reader import StateReader
 
 PAGE = 1000
 
 
 def export_journal(data_dir: Path, after: int, until: int | None) -> Iterator[str]:
     """Yield one JSON line a frame, in order; payloads as text, or base64 where they are not UTF-8."""
-    journal = SqliteJournal(_existing(data_dir / "journal.db"), read_only=True)
+    journal = SqliteJournal(_existing(data_dir / "state.db"))
     try:
         while frames := journal.read(after, PAGE):
             for frame in frames:
@@ -30,8 +30,8 @@ def export_journal(data_dir: Path, after: int, until: int | None) -> Iterator[st
 
 def trace_frame(data_dir: Path, position: int) -> Iterator[str]:
     """Yield where one frame went, step by step, and where it stopped and why."""
-    journal = SqliteJournal(_existing(data_dir / "journal.db"), read_only=True)
-    store = SqliteStore(_existing(data_dir / "state.db"), read_only=True)
+    journal = SqliteJournal(_existing(data_dir / "state.db"))
+    store = StateReader(_existing(data_dir / "state.db"))
     try:
         found = journal.read(position - 1, 1)
         if not found or found[0].position != position:
@@ -49,7 +49,7 @@ def trace_frame(data_dir: Path, position: int) -> Iterator[str]:
 
 def newest_remarks(data_dir: Path, limit: int) -> Iterator[str]:
     """Yield the newest remarks: why frames went no further."""
-    store = SqliteStore(_existing(data_dir / "state.db"), read_only=True)
+    store = StateReader(_existing(data_dir / "state.db"))
     try:
         for remark in store.traces(limit=limit):
             clause = f" [{remark.clause}]" if remark.clause else ""
@@ -59,10 +59,7 @@ def newest_remarks(data_dir: Path, limit: int) -> Iterator[str]:
         store.close()
 
 
-def _walked(store: SqliteStore, position: int) -> Iterator[str]:
-    if position > store.cursor():
-        yield "  the engine has not reached it yet"
-        return
+def _walked(store: StateReader, position: int) -> Iterator[str]:
     remarks = store.traces(frame=position)
     for remark in remarks:
         clause = f" [{remark.clause}]" if remark.clause else ""

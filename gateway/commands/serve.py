@@ -14,7 +14,7 @@ from gateway.config import Settings
 from gateway.contract import Clock
 from gateway.wiring import Gateway
 
-SWITCH_S = 0.0005
+SWITCH_S = 0.0002
 """How long a thread with a committed batch waits for the event loop to let it on (default 5 ms)."""
 
 

@@ -15,7 +15,7 @@ class Sender(Protocol):
 
 
 class Intake(Protocol):
-    """The way into the journal."""
+    """The way to the engine."""
 
     def offer(self, frame: Frame, sender: Sender | None = None, token: int = 0) -> bool:
         """Queue a frame; False when the queue's limit is reached and nothing was taken.
@@ -33,14 +33,7 @@ class Intake(Protocol):
 
 
 class Journal(Protocol):
-    """An append-only log of frames; one implementation a storage engine, one contract suite for all."""
-
-    def append(self, frames: Sequence[Frame]) -> int:
-        """Write the frames durably and return the first one's position; the rest follow by one.
-
-        Nothing is written when it raises StoreUnavailableError.
-        """
-        ...
+    """The append-only log of frames, written by the store in the transaction of what they changed."""
 
     def read(self, after: int, limit: int) -> list[Frame]:
         """Return at most `limit` frames with positions above `after`, in order."""
@@ -48,8 +41,4 @@ class Journal(Protocol):
 
     def last(self) -> int:
         """Return the last position, 0 for an empty journal."""
-        ...
-
-    def close(self) -> None:
-        """Release the storage."""
         ...

@@ -16,7 +16,7 @@ from gateway.model.trace import Trace
 
 
 class Changes(msgspec.Struct):
-    """Everything one batch of inputs changed; committed as one transaction with the cursor.
+    """One batch of inputs and everything they changed; committed as one transaction with the cursor.
 
     `now` is the moment that the state has come to, `listening_since` when the gateway last began to
     hear again after it had been away.
@@ -24,6 +24,7 @@ class Changes(msgspec.Struct):
 
     now: datetime | None = None
     listening_since: datetime | None = None
+    frames: list[Frame] = []
     events: list[Event] = []
     traces: list[Trace] = []
     quarantine: list[tuple[Frame, str, str, str]] = []  # frame, device, reason, clause

@@ -27,21 +27,25 @@ class Hearing:
     judged by: the same, or its receipt where the device's clock cannot be believed.
     """
 
-    __slots__ = ("at", "frame", "reading", "said_at", "status", "word")
+    __slots__ = ("frame", "reading", "said_at", "status", "word")
 
     def __init__(self, status: DeviceStatus, frame: Frame, reading: Reading) -> None:
         self.status = status
         self.frame = frame
         self.reading = reading
         self.word: EventType = VOCABULARY[reading.type]
-        received_at = frame.received_at
-        self.said_at: datetime = reading.occurred_at or received_at
+        self.said_at: datetime = reading.occurred_at or frame.received_at
+
+    @property
+    def at(self) -> datetime:
+        """The moment that a state is entered by."""
+        received_at, said_at = self.frame.received_at, self.said_at
         believed = (
-            reading.clock is ClockQuality.SYNCED
-            and received_at - ANCIENT_AFTER < self.said_at < received_at
-            and not (self.word.slot == "link" and received_at - self.said_at < LINK_SKEW)
+            self.reading.clock is ClockQuality.SYNCED
+            and received_at - ANCIENT_AFTER < said_at < received_at
+            and not (self.word.slot == "link" and received_at - said_at < LINK_SKEW)
         )
-        self.at: datetime = self.said_at if believed else received_at
+        return said_at if believed else received_at
 
     @property
     def stale(self) -> bool:

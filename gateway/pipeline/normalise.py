@@ -1,7 +1,7 @@
 """Normalise: whose device, when did it really happen, is it news: a reading becomes an event or status."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from gateway.model.event import Event, event_id
 from gateway.model.frame import Frame
@@ -14,10 +14,12 @@ from gateway.pipeline.decode import Decoded
 from gateway.pipeline.news import ANCIENT_AFTER, Hearing, sent_again, why_not_news
 from gateway.pipeline.state import State
 
+SENT_BEFORE = "the same event was received before"
+ANCIENT_AFTER_S = ANCIENT_AFTER.total_seconds()
 NO_TIME = datetime.fromtimestamp(0, UTC)
 MAX_DISCOVERED = 10_000
 """Discovered devices kept by name; past it new ones are only traced, so that noise cannot fill memory."""
-FUTURE_AFTER = timedelta(seconds=300)
+FUTURE_AFTER_S = 300.0
 """A device time further ahead than this says that the clock is wrong, not that the event is."""
 
 
@@ -59,9 +61,12 @@ def normalise(
         state.touched(status)
         identity = _identity(device, item) if item.key else _frame_identity(device, frame, index)
         hearing = Hearing(status, frame, item)
-        reason = _why_not(state, hearing, identity, known, acted)
+        if identity in known or state.uncommitted(identity) or sent_again(hearing):
+            remarks.append(_remark(frame, Verdict.DUPLICATE, SENT_BEFORE, device))
+            continue
+        reason = _note(hearing, acted)
         if reason is not None:
-            remarks.append(Trace(frame.position, "normalise", *reason, device=device.id))
+            remarks.append(_remark(frame, Verdict.NOT_NEWS, reason, device))
             continue
         told = True
         yield _event(hearing, device, watched.enrolment, identity, now)
@@ -84,25 +89,25 @@ def _newer(status: DeviceStatus, reading: Reading) -> bool:
     return newest_at is not None and occurred_at is not None and occurred_at > newest_at
 
 
-def _why_not(
-    state: State, hearing: Hearing, identity: str, known: frozenset[str], acted: dict[str, str]
-) -> tuple[Verdict, str] | None:
-    """Say why a reading is no event, and bring the status up to date; None when it is news."""
-    if identity in known or state.uncommitted(identity) or sent_again(hearing):
-        return Verdict.DUPLICATE, "the same event was received before"
+def _note(hearing: Hearing, acted: dict[str, str]) -> str | None:
+    """Bring the status up to date; say why the reading is not news, None when it is."""
     status, said_at = hearing.status, hearing.said_at
     if hearing.reading.values.battery_percent is not None:
         status.battery_percent = hearing.reading.values.battery_percent
     reason = why_not_news(hearing, acted)
     if status.newest_at is None or said_at > status.newest_at:
         status.newest_at = said_at
-    return None if reason is None else (Verdict.NOT_NEWS, reason)
+    return reason
+
+
+def _remark(frame: Frame, verdict: Verdict, reason: str, device: Device) -> Trace:
+    return Trace(frame.position, "normalise", verdict, reason, device=device.id)
 
 
 def _event(hearing: Hearing, device: Device, enrolment: Enrolment, identity: str, now: datetime) -> Event:
     frame, reading = hearing.frame, hearing.reading
-    late = frame.received_at - hearing.said_at
-    wrong = not -FUTURE_AFTER <= late <= ANCIENT_AFTER
+    late_s = (frame.received_at - hearing.said_at).total_seconds()
+    wrong = not -FUTURE_AFTER_S <= late_s <= ANCIENT_AFTER_S
     return Event(
         id=identity,
         type=reading.type,
@@ -114,7 +119,7 @@ def _event(hearing: Hearing, device: Device, enrolment: Enrolment, identity: str
         received_at=frame.received_at,
         processed_at=now,
         clock=ClockQuality.UNSYNCED if wrong else reading.clock,
-        late_s=late.total_seconds(),
+        late_s=late_s,
         frame=frame.position,
         values=reading.values,
         sequence=reading.sequence,

@@ -20,6 +20,7 @@ from gateway.model.trace import Trace
 
 NO_FACTS: Mapping[str, Any] = {}
 EMPTY = Snapshot(0, RegistryDocument(), {}, {}, {}, {}, {}, {})
+NO_TIME_PASSED = timedelta(0)
 ALERT_OWNER = "alert"
 """Owner of the timers that are alerts' own deadlines."""
 
@@ -40,7 +41,7 @@ class State:
     """
 
     def __init__(self, snapshot: Snapshot = EMPTY) -> None:
-        self.away = timedelta(0)
+        self.away = NO_TIME_PASSED
         self.listening_since = snapshot.listening_since
         self.now = snapshot.now or datetime.min.replace(tzinfo=UTC)
         self.registry = Registry(snapshot.registry)
@@ -62,6 +63,13 @@ class State:
         for timer in snapshot.timers.values():
             self._enqueue(timer)
         self.remind_all()
+
+    def come_to(self, moment: datetime) -> None:
+        """Let the time go forward to a frame's receipt, never back; `away` is how far it went."""
+        if moment > self.now:
+            self.away, self.now = moment - self.now, moment
+        else:
+            self.away = NO_TIME_PASSED
 
     def take_changes(self) -> Changes:
         """Hand over what changed since the last call, as it stands now.

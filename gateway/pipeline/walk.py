@@ -43,8 +43,7 @@ class Walk:
         Deterministic: the same state, frame, readings and known ids give the same changes
         (`processed_at` is only noted on events). Frames are judged for the time of their receipt.
         """
-        state.away = max(frame.received_at - state.now, timedelta(0))
-        state.now += state.away
+        state.come_to(frame.received_at)
         if frame.transport not in INTERNAL:
             self._device(state, frame, decoded, known, processed_at)
         elif frame.transport is Transport.PERSON:
@@ -55,7 +54,8 @@ class Walk:
             receipt(state, frame)
         else:
             self._registry(state, frame)
-        route(state, frame, self.channels)
+        if state.offered:
+            route(state, frame, self.channels)
 
     def _device(
         self, state: State, frame: Frame, decoded: Decoded, known: frozenset[str], processed_at: datetime

@@ -1,7 +1,8 @@
-"""The engine: the single writer; walks journalled frames in order, commits their changes with the cursor."""
+"""The engine: the single writer; walks frames in order and commits them with what they changed."""
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
+from msgspec.structs import force_setattr
+
 from gateway.contract import (
     Changes,
     Clock,
     ConfigurationError,
-    Journal,
     Snapshot,
     Store,
     StoreUnavailableError,
@@ -22,7 +24,7 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
-from gateway.service.intake import JournalIntake
+from gateway.service.intake import LaneIntake, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -54,23 +56,23 @@ class Machinery:
 
     walk: Walk
     store: Store
-    journal: Journal
-    intake: JournalIntake
+    intake: LaneIntake
     clock: Clock
 
 
 class Engine:
     """Owns the state. Nobody else changes it; observers see what was committed, never what is in work.
 
-    While a batch is committed in the store's thread the next one is walked. A batch that fails (a rule,
-    an adapter or a value that cannot be stored, past every guard before) is taken again frame by frame
-    from the last commit, and the frame that fails alone goes to quarantine.
+    One transaction holds the frames and all that they changed, and only after its fsync is a sender
+    told: what was acknowledged is on disk and judged. While a batch is committed in the store's thread
+    the next one is walked. A batch that fails (a rule, an adapter or a value that cannot be stored,
+    past every guard before) is taken again frame by frame from the last commit, and the frame that
+    fails alone goes to quarantine.
     """
 
     def __init__(self, machinery: Machinery, observers: Sequence[Observer], *, batch: int) -> None:
         self._walk = machinery.walk
         self._store = machinery.store
-        self._journal = machinery.journal
         self._intake = machinery.intake
         self._clock = machinery.clock
         self._observers = observers
@@ -78,21 +80,17 @@ class Engine:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tick_on_its_way = False
         self._committing: asyncio.Task[None] | None = None
-        self._taken = 0
+        self._in_commit: list[Waiting] = []
+        self._again: deque[Waiting] = deque()
         self._walked = 0
-        self._careful_until = 0
         self._stopping = False
-        self.catching_up = True
         self.cursor = 0
         self.state = State()
         self.failing = ""
 
     def load(self) -> None:
-        """Take up the state of the last commit; ConfigurationError if the journal is not the state's own."""
+        """Take up the state of the last commit; ConfigurationError if it does not hold."""
         snapshot = self._store.load()
-        if snapshot.cursor > self._journal.last():
-            found = f"the state has walked {snapshot.cursor} frames, the journal holds {self._journal.last()}"
-            raise ConfigurationError(f"data_dir: {found}; allowed: both files of one gateway, of one moment")
         try:
             self._reset(snapshot)
         except ValueError as error:
@@ -101,81 +99,49 @@ class Engine:
             observer.load(snapshot)
         self._offer_tick("start")
 
-    @property
-    def lag(self) -> int:
-        """How many journalled frames are not yet committed."""
-        return self._journal.last() - self.cursor
-
-    def room(self) -> bool:
-        """Tell whether the journal may take another group: one is walked while the next is written.
-
-        No more wait between the two, so that an SOS, which passes all that wait before, is soon reached.
-        After a restart with a backlog the journal takes frames all the same: what is on disk is safe.
-        """
-        return self.catching_up or self._journal.last() - self._taken < self._batch
-
     async def run(self) -> None:
-        """Work off what the journal already holds, then live, until told to stop; never cancel it."""
+        """Take what waits, until told to stop and nothing waits any more; never cancel it."""
         while True:
-            frames = await self._take()
-            if frames:
-                self._taken = frames[-1].position
-                self._intake.consumed()
-                await self._work(frames)
+            group = self._take()
+            if group:
+                await self._work(group)
                 continue
             if not await self._settled():
                 continue
-            self.catching_up = False
-            if self._stopping:
+            if self._stopping and not self._intake.waiting:
                 self._thread.shutdown()
                 return
             await self._wait()
 
     def stop(self) -> None:
-        """Let `run` return once everything journalled is walked and committed."""
+        """Let `run` return once everything that waits is walked and committed."""
         self._stopping = True
         self._intake.arrived.set()
 
     # --- taking frames ---
 
     async def _wait(self) -> None:
-        """Wait for frames, or for the next timer, whose tick goes through the journal like any input."""
+        """Wait for frames, or for the next timer, whose tick comes in like any input."""
         due_at = self.state.next_due()
         wait_s = MAX_WAIT_S
         if due_at is not None and not self._tick_on_its_way:
             wait_s = min(wait_s, self._clock.wait_s(due_at))
-        self._intake.arrived.clear()
-        if self._journal.last() > self._walked or self._stopping:
+        if self._intake.waiting or self._stopping:
             return
+        self._intake.arrived.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._intake.arrived.wait()
 
-    async def _take(self) -> list[Frame]:
-        """Return the next frames in order: from memory, or from the journal where memory has a gap."""
+    def _take(self) -> list[Waiting]:
+        """Return the next frames, numbered; one alone while a failed batch is taken again."""
         due_at = self.state.next_due()
         if due_at is not None and not self._tick_on_its_way and self._clock.wait_s(due_at) <= 0:
             self._offer_tick("tick")
-        most = 1 if self._walked < self._careful_until else self._batch
-        journalled = self._intake.journalled
-        while journalled and journalled[0].position <= self._walked:
-            journalled.popleft()
-        if journalled and journalled[0].position == self._walked + 1:
-            return self._contiguous(most)
-        if self._journal.last() == self._walked:
-            return []
-        return await self._persistently(None, self._journal.read, self._walked, most)
-
-    def _contiguous(self, most: int) -> list[Frame]:
-        """Take what follows in memory; only up to an urgent frame if one waits, so that it is not held up."""
-        frames: list[Frame] = []
-        journalled, expected = self._intake.journalled, self._walked + 1
-        urgent = self._intake.urgent_until - self._walked
-        most = min(urgent, most) if urgent > 0 else most
-        while journalled and journalled[0].position == expected and len(frames) < most:
-            frames.append(journalled.popleft())
-            expected += 1
-        return frames
+        group = [self._again.popleft()] if self._again else self._intake.next_group(self._batch)
+        for position, (frame, _, _) in enumerate(group, self._walked + 1):
+            force_setattr(frame, "position", position)
+        return group
 
     def _offer_tick(self, name: str) -> None:
         frame = Frame(Transport.CLOCK, name, b"", self._clock.now(), ingress="engine")
@@ -183,21 +149,23 @@ class Engine:
 
     # --- walking and committing ---
 
-    async def _work(self, frames: Sequence[Frame]) -> None:
+    async def _work(self, group: list[Waiting]) -> None:
         """Walk a batch while the one before is committed, and start its own commit."""
+        first, last = group[0][0].position, group[-1][0].position
         try:
-            changes = await self._walk_all(frames)
+            changes = await self._walk_all([frame for frame, _, _ in group])
         except Exception:
-            log.exception("frames %d to %d could not be walked", frames[0].position, frames[-1].position)
-            if await self._settled():
-                await self._start_over(frames)
+            log.exception("frames %d to %d could not be walked", first, last)
+            if await self._settled(group):
+                await self._start_over(group)
             return
-        if await self._settled():
-            self._walked = frames[-1].position
-            commit = self._commit(changes, self._walked)
-            self._committing = asyncio.create_task(commit, name=f"commit up to {self._walked}")
+        if not await self._settled(group):
+            return
+        self._walked, self._in_commit = last, group
+        self._committing = asyncio.create_task(self._commit(changes, group), name=f"commit up to {last}")
+        await asyncio.sleep(0)  # it begins now, beside the next walk, which does not pause
 
-    async def _walk_all(self, frames: Sequence[Frame]) -> Changes:
+    async def _walk_all(self, frames: list[Frame]) -> Changes:
         walk, state = self._walk, self.state
         decoded = [walk.read(frame) for frame in frames]
         asked = walk.doubtful(state, decoded)
@@ -207,10 +175,15 @@ class Engine:
             if frame.transport is Transport.CLOCK:
                 self._tick_on_its_way = False
             walk.step(state, frame, result, known, now)
-        return state.take_changes()
+        changes = state.take_changes()
+        changes.frames = frames
+        return changes
 
-    async def _settled(self) -> bool:
-        """Wait until the batch in commit is on disk; False when it could not be, and is taken again."""
+    async def _settled(self, following: Sequence[Waiting] = ()) -> bool:
+        """Wait until the batch in commit is on disk.
+
+        False when it could not be, and is taken again, with what was walked meanwhile after it.
+        """
         if self._committing is None:
             return True
         try:
@@ -218,33 +191,38 @@ class Engine:
         except Exception:
             log.exception("frames %d to %d could not be committed", self.cursor + 1, self._walked)
             self._committing = None
-            await self._start_over([])
+            await self._start_over(self._in_commit, following)
             return False
         self._committing = None
         return True
 
-    async def _start_over(self, frames: Sequence[Frame]) -> None:
+    async def _start_over(self, group: list[Waiting], following: Sequence[Waiting] = ()) -> None:
         """Go back to the last commit and on from there frame by frame; quarantine what fails alone."""
-        alone = len(frames) == 1 or self._walked == self.cursor + 1
-        until = max([self._walked, *(frame.position for frame in frames)])
         self._reset(await self._persistently(None, self._store.load))
-        self._careful_until = max(self._careful_until, until)
-        if alone and until == self.cursor + 1:
-            (poison,) = await self._persistently(None, self._journal.read, self.cursor, 1)
-            self.state.quarantine(poison, "", POISON, "engine")
-            self.state.trace(Trace(poison.position, "engine", Verdict.QUARANTINED, POISON, "engine"))
-            await self._commit(self.state.take_changes(), poison.position)
-            self._walked = self._taken = poison.position
+        self._again.extendleft(reversed(following))
+        if len(group) > 1:
+            self._again.extendleft(reversed(group))
+            return
+        poison = group[0][0]
+        force_setattr(poison, "position", self.cursor + 1)
+        self.state.quarantine(poison, "", POISON, "engine")
+        self.state.trace(Trace(poison.position, "engine", Verdict.QUARANTINED, POISON, "engine"))
+        changes = self.state.take_changes()
+        changes.frames = [poison]
+        await self._commit(changes, group)
+        self._walked = poison.position
 
-    async def _commit(self, changes: Changes, cursor: int) -> None:
-        """Commit, trying until the disk takes it: nothing is shown or sent before."""
+    async def _commit(self, changes: Changes, group: Sequence[Waiting]) -> None:
+        """Commit, trying until the disk takes it: nothing is shown, sent or acknowledged before."""
+        cursor = group[-1][0].position
         await self._persistently(self._thread, self._store.commit, changes, cursor)
         self.cursor = cursor
         for observer in self._observers:
             observer.publish(changes, cursor)
+        self._intake.tell(group)
 
     def _reset(self, snapshot: Snapshot) -> None:
-        self.cursor = self._walked = self._taken = snapshot.cursor
+        self.cursor = self._walked = snapshot.cursor
         self.state = State(snapshot)
         self._tick_on_its_way = False
 
@@ -259,7 +237,7 @@ class Engine:
                 done = await loop.run_in_executor(thread, partial(work, *args, **kwargs))
             except StoreUnavailableError as error:
                 if not self.failing:
-                    log.critical("the journal or the state cannot be used: %s", error)
+                    log.critical("the disk refuses, senders are held back: %s", error)
                 self.failing = str(error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_MAX_S)

@@ -8,11 +8,11 @@ from gateway.contract import Clock
 from gateway.model.alert import AlertState
 from gateway.service.board import Board
 from gateway.service.engine import Engine
-from gateway.service.intake import JournalIntake
+from gateway.service.intake import LaneIntake
 
 OVERDUE_AFTER = timedelta(seconds=10)
 """A deadline that is this much past has not fired (alert rules, section 5.6, S7)."""
-LAG_FRAMES = 20_000
+WAITING_FRAMES = 10_000
 LOST_AFTER = timedelta(seconds=60)
 """A broker that is away longer is no hiccup."""
 
@@ -23,7 +23,7 @@ class Health:
     def __init__(
         self,
         engine: Engine,
-        intake: JournalIntake,
+        intake: LaneIntake,
         board: Board,
         clock: Clock,
         ways_in: Callable[[], dict[str, Any]],
@@ -54,19 +54,19 @@ class Health:
         return f"{name}: refuses {', '.join(way['refused'])}" if way.get("refused") else ""
 
     def report(self) -> dict[str, Any]:
-        """Return the state of every part; `status` is ok, catching_up or failing, with the reasons."""
-        reasons = [reason for reason in (self._intake.failing, self._engine.failing) if reason]
+        """Return the state of every part; `status` is ok or failing, with the reasons."""
+        reasons = [self._engine.failing] if self._engine.failing else []
         ways_in = self._ways_in()
         reasons += [reason for name, way in ways_in.items() if (reason := self._trouble(name, way))]
         if forgotten := self.forgotten():
             reasons.append(f"{len(forgotten)} open alerts have no deadline to come")
-        if self._engine.lag > LAG_FRAMES and not self._engine.catching_up:
-            reasons.append(f"{self._engine.lag} frames wait to be walked")
+        if self._intake.waiting > WAITING_FRAMES:
+            reasons.append(f"{self._intake.waiting} frames wait for the engine")
         return {
-            "status": "failing" if reasons else ("catching_up" if self._engine.catching_up else "ok"),
+            "status": "failing" if reasons else "ok",
             "reasons": reasons,
-            "journal": {"waiting": self._intake.waiting, "taken": self._intake.taken},
-            "engine": {"cursor": self._engine.cursor, "lag": self._engine.lag},
+            "intake": {"waiting": self._intake.waiting, "taken": self._intake.taken},
+            "engine": {"cursor": self._engine.cursor},
             "alerts": {"open": len(self._board.open_alerts()), "forgotten": len(forgotten)},
             "devices": {"enrolled": len(self._board.statuses), "discovered": len(self._board.discovered)},
             "ways_in": ways_in,

@@ -1,8 +1,19 @@
 """The tables of the state file."""
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS frames (
+  position INTEGER PRIMARY KEY,
+  received_us INTEGER NOT NULL,
+  transport TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  ingress TEXT NOT NULL,
+  source TEXT NOT NULL,
+  flags INTEGER NOT NULL,
+  fault TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS events (
   place INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,

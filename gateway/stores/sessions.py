@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.contract import StoreUnavailableError
-from gateway.stores.sqlite import open_durable, transaction
+from gateway.stores.sqlite import carry_out, open_durable
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 
@@ -29,9 +29,10 @@ class SqliteSessionStore:
         """Write all records or none; None removes; raises StoreUnavailableError."""
         kept = [(key, value) for key, value in records.items() if value is not None]
         removed = [(key,) for key, value in records.items() if value is None]
-        with transaction(self._connection):
-            self._connection.executemany("INSERT OR REPLACE INTO record (key, value) VALUES (?, ?)", kept)
-            self._connection.executemany("DELETE FROM record WHERE key = ?", removed)
+        carry_out(
+            self._connection,
+            [("INSERT OR REPLACE INTO record", kept), ("DELETE FROM record WHERE key = ?", removed)],
+        )
 
     def close(self) -> None:
         """Release the file."""

@@ -3,8 +3,8 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT_EVERY_S = 1.0
 AUTOCHECKPOINT_PAGES = 16_000
 """The writer's own checkpoint, only reached when the one beside the traffic cannot keep up (64 MB of log)."""
-ROWS_A_STEP = (128, 16, 4, 1)
+ROWS_A_STEP = (128, 64, 32, 16, 8, 4, 2, 1)
 """Sizes of the statements that take many rows; few sizes, so that each is prepared once."""
 TRANSIENT = frozenset(
     {
@@ -33,6 +33,9 @@ TRANSIENT = frozenset(
     }
 )
 """Answers of the database that pass: the same statement may succeed later."""
+Row = Sequence[str | int | float | bytes | None]
+Statement = tuple[str, Sequence[Row]]
+"""An INSERT without its VALUES, which takes many rows a step; anything else is run once a row."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -86,7 +89,29 @@ def _check_version(connection: sqlite3.Connection, path: Path, version: int) -> 
         raise ConfigurationError(f"{reason}. Keep the file for the version that made it")
 
 
-def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[object]]) -> None:
+def carry_out(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
+    """Carry out all statements in one durable transaction, or none.
+
+    StoreUnavailableError where trying again may help, otherwise what was wrong with a value.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for sql, rows in statements:
+            if sql.startswith("INSERT"):
+                _insert(connection, sql, rows)
+            else:
+                connection.executemany(sql, rows)
+        connection.execute("COMMIT")
+    except BaseException as error:
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in TRANSIENT:
+            raise StoreUnavailableError(f"the database refused: {error}") from error
+        raise
+
+
+def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> None:
     """Insert rows of equal width, many to a statement.
 
     Every statement step lets go of the interpreter lock and must win it back, so a step a row would
@@ -104,22 +129,6 @@ def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[ob
 def _statement(into: str, width: int, size: int) -> str:
     marks = f"({','.join('?' * width)})"
     return f"{into} VALUES {','.join([marks] * size)}"
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit everything or nothing; StoreUnavailableError where trying again may help."""
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("COMMIT")
-    except BaseException as error:
-        with suppress(sqlite3.Error):
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in TRANSIENT:
-            raise StoreUnavailableError(f"the database refused: {error}") from error
-        raise
 
 
 class Checkpointer:
@@ -146,29 +155,21 @@ class Checkpointer:
         connection.close()
 
 
-class SqliteFile:
-    """One of our files: a connection that writes, one that answers questions from any thread, checkpoints.
+class Reader:
+    """A connection that answers questions from any thread, also while a gateway writes the file."""
 
-    Read only, it looks at the file of a gateway that may be running.
-    """
-
-    def __init__(self, path: Path, schema: str, version: int, *, read_only: bool = False) -> None:
-        self.writer = open_read_only(path, version) if read_only else open_durable(path, schema, version)
-        self._reader = open_read_only(path, version)
-        self._reading = threading.Lock()
-        self._checkpointer = None if read_only else Checkpointer(path)
+    def __init__(self, path: Path, version: int) -> None:
+        self._connection = open_read_only(path, version)
+        self._asking = threading.Lock()
 
     def ask(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Return all rows; StoreUnavailableError when the file cannot be read."""
         try:
-            with self._reading:
-                return self._reader.execute(query, parameters).fetchall()
+            with self._asking:
+                return self._connection.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
             raise StoreUnavailableError(f"the database cannot be read: {error}") from error
 
     def close(self) -> None:
         """Release the file."""
-        if self._checkpointer is not None:
-            self._checkpointer.close()
-        self._reader.close()
-        self.writer.close()
+        self._connection.close()

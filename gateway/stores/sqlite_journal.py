@@ -1,45 +1,19 @@
-"""The journal in SQLite: frames appended in groups, each group one fsync."""
+"""The journal in SQLite: the frames of the state file, one after the other, to read."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.model.frame import Frame, Transport
-from gateway.stores.sqlite import SqliteFile, from_us, insert, to_us, transaction
+from gateway.stores.schema import VERSION
+from gateway.stores.sqlite import Reader, from_us, to_us
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS frames (
-  position INTEGER PRIMARY KEY,
-  received_us INTEGER NOT NULL,
-  transport TEXT NOT NULL,
-  channel TEXT NOT NULL,
-  payload BLOB NOT NULL,
-  ingress TEXT NOT NULL,
-  source TEXT NOT NULL,
-  flags INTEGER NOT NULL,
-  fault TEXT NOT NULL
-);
-"""
-VERSION = 1
 RETAINED, DUPLICATE = 1, 2
 
 
 class SqliteJournal:
-    """Appends come from one thread at a time; reads may come from any."""
+    """Reads may come from any thread, also while a gateway writes."""
 
-    _last: int
-
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self._file = SqliteFile(path, SCHEMA, VERSION, read_only=read_only)
-        ((self._last,),) = self._file.ask("SELECT coalesce(max(position), 0) FROM frames")
-
-    def append(self, frames: Sequence[Frame]) -> int:
-        """Write the frames durably and return the first one's position."""
-        first = self._last + 1
-        rows = [_row(position, frame) for position, frame in enumerate(frames, first)]
-        with transaction(self._file.writer):
-            insert(self._file.writer, "INSERT INTO frames", rows)
-        self._last += len(rows)
-        return first
+    def __init__(self, path: Path) -> None:
+        self._file = Reader(path, VERSION)
 
     def read(self, after: int, limit: int) -> list[Frame]:
         """Return at most `limit` frames with positions above `after`, in order."""
@@ -48,20 +22,22 @@ class SqliteJournal:
 
     def last(self) -> int:
         """Return the last position, 0 for an empty journal."""
-        return self._last
+        ((last,),) = self._file.ask("SELECT coalesce(max(position), 0) FROM frames")
+        return int(last)
 
     def close(self) -> None:
         """Release the storage."""
         self._file.close()
 
 
-_Row = tuple[int, int, str, str, bytes, str, str, int, str]
+Row = tuple[int, int, str, str, bytes, str, str, int, str]
 
 
-def _row(position: int, frame: Frame) -> _Row:
+def row_of_frame(frame: Frame) -> Row:
+    """Return a frame as the journal keeps it."""
     flags = RETAINED * frame.retained + DUPLICATE * frame.duplicate
     return (
-        position,
+        frame.position,
         to_us(frame.received_at),
         frame.transport.value,
         frame.channel,
@@ -73,7 +49,7 @@ def _row(position: int, frame: Frame) -> _Row:
     )
 
 
-def _frame(row: _Row) -> Frame:
+def _frame(row: Row) -> Frame:
     position, received_us, transport, channel, payload, ingress, source, flags, fault = row
     return Frame(
         transport=Transport(transport),

@@ -76,7 +76,7 @@ def test_nothing_is_written_when_the_commit_fails(store: SqliteStore, path: Path
     changes = town.send(PENDANT, "alarm.manual")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    store._file.writer.execute("PRAGMA busy_timeout=10")
+    store._writer.execute("PRAGMA busy_timeout=10")
     with pytest.raises(StoreUnavailableError):
         store.commit(changes, 7)
     other.execute("ROLLBACK")

@@ -53,5 +53,5 @@ def load(town: Path, url: str, events: int, *more: str) -> subprocess.Popen[byte
 
 
 def settle(gateway: GatewayProcess) -> None:
-    """Wait until no journalled frame waits for the engine."""
-    wait_for(lambda: (health := gateway.health()) and health["engine"]["lag"] == 0, within_s=60)
+    """Wait until no frame waits for the engine."""
+    wait_for(lambda: (health := gateway.health()) and health["intake"]["waiting"] == 0, within_s=60)

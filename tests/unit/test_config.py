@@ -14,7 +14,7 @@ SECRET = "correct-horse-battery"
 BROKER = '[[broker]]\nname = "{name}"\nurl = "{url}"\n'
 BROKEN = {
     "an unknown key": ("[listener]\nprot = 1884\n", "listener.prot", "a key that does not exist"),
-    "a wrong type": ('[limits]\njournal_batch = "many"\n', "limits.journal_batch", "'many'"),
+    "a wrong type": ('[limits]\ncommit_batch = "many"\n', "limits.commit_batch", "'many'"),
     "a port out of range": ("[listener]\nport = 70000\n", "listener.port", "70000"),
     "an open api without users": ('[api]\nhost = "0.0.0.0"\n', "api.host", "'0.0.0.0'"),
     "an open listener without credentials": (

@@ -236,7 +236,7 @@
     setClock(Date.parse(data.at));
     lastWord = performance.now();
     connected(true);
-    const bad = data.status !== "ok" && data.status !== "catching_up";
+    const bad = data.status !== "ok";
     write(disturbed, bad ? disturbed.dataset.text : "");
     disturbed.hidden = !bad;
     if (board) board.dataset.cursor = data.cursor;

@@ -1,4 +1,4 @@
-"""The real intake, journal, store and engine on a temporary disk, with a clock that a test sets."""
+"""The real intake, store and engine on a temporary disk, with a clock that a test sets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +11,7 @@ from gateway.model.frame import Frame, Transport
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_rules
 from gateway.service.engine import Engine, Machinery
-from gateway.service.intake import JournalIntake
+from gateway.service.intake import LaneIntake
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
 from tests.unit.pipeline.town import START, document
@@ -53,20 +53,16 @@ class Rig:
 
     def __init__(self, folder: Path, clock: SetClock, rules: Sequence[Rule]) -> None:
         self.clock = clock
-        self.journal = SqliteJournal(folder / "journal.db")
         self.store = SqliteStore(folder / "state.db")
-        self.intake = JournalIntake(self.journal, batch=8, queue_frames=1000, urgent=lambda _: False)
+        self.journal = SqliteJournal(folder / "state.db")
+        self.intake = LaneIntake(queue_frames=1000, urgent=lambda _: False)
         self.seen = Seen()
         walk = Walk(load_adapters(), rules, ("page",))
-        machinery = Machinery(walk, self.store, self.journal, self.intake, clock)
+        machinery = Machinery(walk, self.store, self.intake, clock)
         self.engine = Engine(machinery, (self.seen,), batch=8)
 
     async def send(self, channel: str, payload: bytes, transport: Transport = Transport.MQTT) -> int:
-        position = await self.intake.accept(Frame(transport, channel, payload, self.clock.now()))
-        async with asyncio.timeout(10):
-            while self.seen.cursor < position:
-                await asyncio.sleep(0)
-        return position
+        return await self.intake.accept(Frame(transport, channel, payload, self.clock.now()))
 
 
 @asynccontextmanager
@@ -77,13 +73,9 @@ async def rig(
     try:
         found.engine.load()
         running = asyncio.create_task(found.engine.run())
-        writing = asyncio.create_task(found.intake.run(found.engine.room))
         if not found.store.load().registry.device:
             await found.send("registry", document().model_dump_json().encode(), Transport.REGISTRY)
         yield found
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-        await found.intake.drain()
         found.engine.stop()
         await asyncio.wait_for(running, 10)
     finally:

@@ -1,20 +1,24 @@
 import asyncio
 import json
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from gateway.contract import Changes, ConfigurationError, Decision, Raise, Situation
+from gateway.contract import Changes, ConfigurationError, Decision, Raise, Situation, StoreUnavailableError
 from gateway.model.alert import AlertType, Severity
 from gateway.model.event import Event
 from gateway.model.frame import Frame, Transport
+from gateway.pipeline.state import State
+from gateway.pipeline.walk import Walk
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
+from gateway.stores.state_reader import StateReader
 from rules.base import BaseRule
 from tests.unit.pipeline.town import LOCK, PENDANT, START
-from tests.unit.service.rig import SetClock, rig
+from tests.unit.service.rig import Rig, SetClock, rig
 
 
 def event(device: str, word: str, id_: str, *, ago: timedelta = timedelta(0)) -> tuple[str, bytes]:
@@ -49,17 +53,77 @@ def test_an_alarm_goes_through_and_is_there_after_a_restart(tmp_path: Path) -> N
     run(work())
 
 
-def test_what_was_journalled_and_not_walked_is_walked_after_the_restart(tmp_path: Path) -> None:
+def test_what_is_acknowledged_is_on_disk_and_judged(tmp_path: Path) -> None:
+    class Sender:
+        def __init__(self, found: Rig) -> None:
+            self.rig = found
+            self.on_disk: list[tuple[bytes, str]] = []
+
+        def durable(self, _tokens: Sequence[int]) -> None:
+            disk = StateReader(tmp_path / "state.db")
+            (frame,) = SqliteJournal(tmp_path / "state.db").read(disk.cursor() - 1, 1)
+            self.on_disk += [(frame.payload, alert.rule) for alert in disk.load().alerts.values()]
+            disk.close()
+
     async def work() -> None:
-        async with rig(tmp_path):
-            pass
-        journal = SqliteJournal(tmp_path / "journal.db")
-        topic, payload = event(PENDANT, "alarm.manual", "a")
-        journal.append([Frame(Transport.MQTT, topic, payload, START)])
-        journal.close()
-        async with rig(tmp_path) as second:
-            await second.send(*event(LOCK, "heartbeat", "b"))
-            assert [alert.rule for alert in second.engine.state.alerts.values()] == ["sos"]
+        async with rig(tmp_path) as found:
+            topic, payload = event(PENDANT, "alarm.manual", "a")
+            sender = Sender(found)
+            assert found.intake.offer(Frame(Transport.MQTT, topic, payload, START), sender)
+            async with asyncio.timeout(10):
+                while not sender.on_disk:
+                    await asyncio.sleep(0)
+            assert sender.on_disk == [(payload, "sos")]
+
+    run(work())
+
+
+def test_nothing_is_acknowledged_or_lost_while_the_disk_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, refusals = SqliteStore.commit, [StoreUnavailableError("the disk is full")] * 3
+
+    def refuses(self: SqliteStore, changes: Changes, cursor: int) -> None:
+        if refusals:
+            raise refusals.pop()
+        commit(self, changes, cursor)
+
+    async def work() -> None:
+        async with rig(tmp_path) as found:
+            monkeypatch.setattr(SqliteStore, "commit", refuses)
+            await found.send(*event(PENDANT, "alarm.manual", "a"))
+            assert refusals == [], "the answer came only when the disk took it"
+            assert found.engine.failing == ""
+            assert [alert.rule for alert in found.store.load().alerts.values()] == ["sos"]
+
+    run(work())
+
+
+def test_a_next_batch_is_walked_while_the_one_before_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, walked_first = SqliteStore.commit, threading.Event()
+
+    async def work() -> None:
+        async with rig(tmp_path) as found:
+            step, after = Walk.step, found.engine.cursor + 8
+
+            def waits(self: SqliteStore, changes: Changes, cursor: int) -> None:
+                assert cursor > after or walked_first.wait(10), "the next batch was not walked meanwhile"
+                commit(self, changes, cursor)
+
+            def notes(self: Walk, state: State, frame: Frame, *more: object) -> None:
+                step(self, state, frame, *more)  # type: ignore[arg-type]
+                if frame.position > after:
+                    walked_first.set()
+
+            monkeypatch.setattr(SqliteStore, "commit", waits)
+            monkeypatch.setattr(Walk, "step", notes)
+            for number in range(15):
+                topic, payload = event(LOCK, "heartbeat", f"h{number}")
+                assert found.intake.offer(Frame(Transport.MQTT, topic, payload, START))
+            await found.send(*event(LOCK, "heartbeat", "last"))
+            assert len(found.store.events(device=LOCK)) == 16
 
     run(work())
 
@@ -71,10 +135,10 @@ def test_a_deadline_fires_through_the_journal_and_climbs_the_ladder(tmp_path: Pa
             await found.send(*event(PENDANT, "alarm.manual", "a"))
             clock.forward(seconds=61)
             async with asyncio.timeout(10):
-                while not any(alert.step for alert in found.engine.state.alerts.values()):
+                while not (ticks := [one for one in found.journal.read(0, 100) if one.channel == "tick"]):
                     await asyncio.sleep(0.001)
-            ticks = [frame for frame in found.journal.read(0, 100) if frame.channel == "tick"]
             assert ticks[-1].transport is Transport.CLOCK
+            assert [alert.step for alert in found.store.load().alerts.values()] == [1]
 
     run(work())
 
@@ -148,24 +212,11 @@ def test_a_walk_that_breaks_quarantines_the_frame_that_breaks_it(
     run(work())
 
 
-def test_a_state_that_is_ahead_of_its_journal_is_refused(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with rig(tmp_path) as found:
-            await found.send(*event(LOCK, "heartbeat", "a"))
-        for file in tmp_path.glob("journal.db*"):
-            file.unlink()
-        with pytest.raises(ConfigurationError, match="the journal holds 0"):
-            async with rig(tmp_path):
-                pass
-
-    run(work())
-
-
 def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     import sqlite3
 
     other = sqlite3.connect(tmp_path / "state.db")
     other.executescript("CREATE TABLE events (a); PRAGMA user_version=99;")
     other.close()
-    with pytest.raises(ConfigurationError, match="version 99; allowed: 1"):
+    with pytest.raises(ConfigurationError, match="version 99; allowed: 2"):
         SqliteStore(tmp_path / "state.db")

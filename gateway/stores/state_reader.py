@@ -1,0 +1,167 @@
+"""Questions to the state file, also while it is written: what the engine goes on from, what people ask."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.contract import Snapshot
+from gateway.model.alert import Alert, AlertEntry
+from gateway.model.delivery import Delivery
+from gateway.model.event import Event
+from gateway.model.frame import Frame, Transport
+from gateway.model.registry import RegistryDocument
+from gateway.model.status import DeviceStatus, Discovered, Timer
+from gateway.model.trace import Trace, Verdict
+from gateway.stores.events import event_of_body, first_place
+from gateway.stores.schema import VERSION
+from gateway.stores.sqlite import Reader, from_us
+
+LOOK_BACK = 200_000
+"""Newest events among which those of one device are looked for: an index by device would cost every event
+more than all else that is stored of it."""
+NEWEST_OF_DEVICE = """
+SELECT place, body FROM (SELECT place, device, body FROM events ORDER BY place DESC LIMIT ?)
+WHERE device = ? LIMIT ?
+"""
+LOOKUP = 500
+"""Ids a single look-up asks for (SQLite's limit on variables is 999 in old builds)."""
+NO_LIMIT = -1
+"""What SQLite takes for every row."""
+
+
+class StateReader:
+    """Answers from the last commit, in any thread; StoreUnavailableError when the file cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = Reader(path, VERSION)
+
+    def load(self) -> Snapshot:
+        """Return the state as of the last commit: open alerts only, deliveries not yet settled."""
+        meta = dict(self._reader.ask("SELECT key, value FROM meta"))
+        document = meta.get("registry")
+        return Snapshot(
+            cursor=int(meta.get("cursor", b"0")),
+            now=_moment(meta.get("now")),
+            listening_since=_moment(meta.get("listening_since")),
+            registry=RegistryDocument.model_validate_json(document) if document else RegistryDocument(),
+            statuses=self._bodies("SELECT device, body FROM statuses", DeviceStatus),
+            discovered=self._bodies("SELECT key, body FROM discovered", Discovered),
+            memories=self._bodies("SELECT key, body FROM memories", dict[str, Any]),
+            timers=self._bodies("SELECT key, body FROM timers", Timer),
+            alerts=self._bodies("SELECT id, body FROM alerts WHERE open = 1", Alert),
+            deliveries=self._bodies("SELECT id, body FROM deliveries WHERE queued = 1", Delivery),
+        )
+
+    def known(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those event ids that the event log already has."""
+        found: list[str] = []
+        for start in range(0, len(ids), LOOKUP):
+            part = ids[start : start + LOOKUP]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT id FROM events WHERE id IN ({marks})"  # noqa: S608 - question marks only
+            found.extend(row[0] for row in self._reader.ask(query, part))
+        return frozenset(found)
+
+    def cursor(self) -> int:
+        """Return the position up to which frames were walked."""
+        found = self._reader.ask("SELECT value FROM meta WHERE key = 'cursor'")
+        return int(found[0][0]) if found else 0
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """Return an alert, open or closed."""
+        found = self._decoded("SELECT body FROM alerts WHERE id = ?", (alert_id,), Alert)
+        return found[0] if found else None
+
+    def closed_alerts(self, limit: int) -> list[Alert]:
+        """Return the alerts closed last, newest first."""
+        query = "SELECT body FROM alerts WHERE open = 0 ORDER BY raised_us DESC LIMIT ?"
+        return self._decoded(query, (limit,), Alert)
+
+    def history(
+        self, alert_id: str, *, after: int | None = None, limit: int | None = None
+    ) -> list[AlertEntry]:
+        """Return the course of events of an alert, oldest first.
+
+        At most `limit` entries: the first ones after version `after`, without it the newest ones.
+        """
+        most = NO_LIMIT if limit is None else limit
+        if after is not None:
+            query = "SELECT body FROM entries WHERE alert = ? AND version > ? ORDER BY version LIMIT ?"
+            return self._decoded(query, (alert_id, after, most), AlertEntry)
+        query = "SELECT body FROM entries WHERE alert = ? ORDER BY version DESC LIMIT ?"
+        return self._decoded(query, (alert_id, most), AlertEntry)[::-1]
+
+    def deliveries(self, alert_id: str, *, limit: int | None = None) -> list[Delivery]:
+        """Return the deliveries of an alert, oldest first; with a limit the newest of them."""
+        query = "SELECT body FROM deliveries WHERE alert = ? ORDER BY rowid DESC LIMIT ?"
+        return self._decoded(query, (alert_id, NO_LIMIT if limit is None else limit), Delivery)[::-1]
+
+    def events(
+        self, *, frame: int | None = None, device: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[tuple[int, Event]]:
+        """Return events with their place in the log, oldest first (newest first for a device)."""
+        if frame is not None:
+            rows = self._reader.ask(
+                "SELECT place, body FROM events WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
+                (first_place(frame), first_place(frame + 1), limit),
+            )
+        elif device is not None:
+            rows = self._reader.ask(NEWEST_OF_DEVICE, (LOOK_BACK, device, limit))
+        else:
+            query = "SELECT place, body FROM events WHERE place > ? ORDER BY place LIMIT ?"
+            rows = self._reader.ask(query, (after, limit))
+        return [(place, event_of_body(body)) for place, body in rows]
+
+    def traces(self, *, frame: int | None = None, limit: int = 100) -> list[Trace]:
+        """Return the remarks on one frame, or the newest remarks."""
+        columns = "SELECT frame, step, verdict, reason, clause, device FROM traces"
+        if frame is None:
+            rows = self._reader.ask(f"{columns} ORDER BY id DESC LIMIT ?", (limit,))
+        else:
+            rows = self._reader.ask(f"{columns} WHERE frame = ? ORDER BY id LIMIT ?", (frame, limit))
+        return [
+            Trace(f, step, Verdict(v), reason, clause, device) for f, step, v, reason, clause, device in rows
+        ]
+
+    def quarantined(self, *, limit: int = 100) -> list[tuple[Frame, str, str, str]]:
+        """Return the newest quarantined frames with device, reason and clause."""
+        rows = self._reader.ask("SELECT * FROM quarantine ORDER BY frame DESC LIMIT ?", (limit,))
+        return [_quarantined(row) for row in rows]
+
+    def alerts_of_frame(self, frame: int) -> list[Alert]:
+        """Return the alerts that a frame raised or changed."""
+        query = "SELECT body FROM alerts WHERE id IN (SELECT alert FROM entries WHERE frame = ?)"
+        return self._decoded(query, (frame,), Alert)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._reader.close()
+
+    def _bodies(self, query: str, kind: Any) -> dict[str, Any]:
+        decoder = msgspec.json.Decoder(kind)
+        return {key: decoder.decode(body) for key, body in self._reader.ask(query)}
+
+    def _decoded(self, query: str, parameters: Sequence[object], kind: type[Any]) -> list[Any]:
+        decoder = msgspec.json.Decoder(kind)
+        return [decoder.decode(row[0]) for row in self._reader.ask(query, parameters)]
+
+
+def _moment(stored: bytes | None) -> datetime | None:
+    return datetime.fromisoformat(stored.decode()) if stored else None
+
+
+def _quarantined(row: Any) -> tuple[Frame, str, str, str]:
+    position, received_us, transport, channel, payload, ingress, source, device, reason, clause = row
+    frame = Frame(
+        transport=Transport(transport),
+        channel=channel,
+        payload=payload,
+        received_at=from_us(received_us),
+        ingress=ingress,
+        source=source,
+        position=position,
+    )
+    return frame, device, reason, clause
