@@ -1,17 +1,24 @@
-"""Publishes at an even rate and watches the live stream as a page does; the clock is this process's own."""
+"""Publishes at an even rate and watches the live stream as a page does; the clock is this process's own.
 
-import asyncio
+Threads and blocking sockets: an event loop's timers are as coarse as a millisecond, half of what is measured.
+"""
+
 import json
+import socket
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import mqtt5
 
 from gateway.transports.mqtt_codec import encode
 
+ALL_SEEN_WITHIN_S = 10.0
 
-async def latencies(
+
+def latencies(
     page_port: int, url: str, folder: Path, *, rate: int, seconds: int, share: float = 0.1
 ) -> list[float]:
     """Return milliseconds from the intended publish of each SOS to its alert on the stream.
@@ -19,59 +26,42 @@ async def latencies(
     `share` of the events are SOS, each from a device that has no open alert yet; the others are motion.
     """
     passwords: dict[str, str] = json.loads((folder / "secrets.json").read_text())
-    devices = sorted(passwords)
-    seen: dict[str, float] = {}
-    meant: dict[str, float] = {}
-    listening = asyncio.Event()
-    watcher = asyncio.create_task(_watch(page_port, seen, listening))
-    await listening.wait()
+    devices = sorted(passwords)[: rate * seconds]
     host, port = url.removeprefix("mqtt://").split(":")
-    senders = [
-        await _Sender.open(host, int(port), name, passwords[name]) for name in devices[: rate * seconds]
-    ]
-    every = max(1, round(1 / share))
-    start = time.time() + 0.2
-    alarms = 0
-    for number in range(rate * seconds):
-        intended = start + number / rate
-        await asyncio.sleep(max(0.0, intended - time.time()))
-        if number % every == 0 and alarms < len(senders):
-            sender = senders[alarms]
-            alarms += 1
-            meant[sender.device] = intended
-            sender.publish(number, "alarm.manual", intended)
-        else:
-            senders[number % len(senders)].publish(number, "motion.detected", intended)
-    for _ in range(200):
-        if len(seen) >= len(meant):
-            break
-        await asyncio.sleep(0.05)
-    watcher.cancel()
+    senders = [_Sender((host, int(port)), name, passwords[name]) for name in devices]
+    meant: dict[str, float] = {}
+    with _Watcher(page_port) as watcher:
+        start = time.time() + 0.2
+        every = max(1, round(1 / share))
+        for number in range(rate * seconds):
+            intended = start + number / rate
+            time.sleep(max(0.0, intended - time.time()))
+            alarm = number % every == 0 and len(meant) < len(senders)
+            sender = senders[len(meant) if alarm else number % len(senders)]
+            if alarm:
+                meant[sender.device] = intended
+            sender.publish(number, "alarm.manual" if alarm else "motion.detected", intended)
+        until = time.monotonic() + ALL_SEEN_WITHIN_S
+        while len(watcher.seen) < len(meant) and time.monotonic() < until:
+            time.sleep(0.05)
     for sender in senders:
         sender.close()
-    return [(seen[name] - at) * 1000 for name, at in meant.items() if name in seen]
+    return [(watcher.seen[name] - at) * 1000 for name, at in meant.items() if name in watcher.seen]
 
 
 class _Sender:
-    """One device's connection; acknowledgements are read and dropped."""
+    """One device's connection; its acknowledgements stay unread in the socket, being few."""
 
-    def __init__(self, device: str, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, address: tuple[str, int], device: str, password: str) -> None:
         self.device = device
-        self._writer = writer
-        self._reading: asyncio.Task[None] | None = None
         self._id = 0
-
-    @classmethod
-    async def open(cls, host: str, port: int, device: str, password: str) -> "_Sender":
-        reader, writer = await asyncio.open_connection(host, port)
+        self._link = socket.create_connection(address)
+        self._link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connect = mqtt5.ConnectPacket(
             f"page-{device}", username=device, password=password.encode(), clean_start=True, keep_alive=600
         )
-        writer.write(encode(connect, 5))
-        await reader.readexactly(4)
-        sender = cls(device, writer)
-        sender._reading = asyncio.create_task(_drop(reader))
-        return sender
+        self._link.sendall(encode(connect, 5))
+        self._link.recv(4096)
 
     def publish(self, number: int, word: str, intended: float) -> None:
         self._id = self._id % 65535 + 1
@@ -84,32 +74,42 @@ class _Sender:
             "clockquality": "synced",
             "data": {},
         }
-        packet = mqtt5.PublishPacket(
-            f"vaka/1/{self.device}/event",
-            json.dumps(event).encode(),
-            qos=mqtt5.QoS.AT_LEAST_ONCE,
-            packet_id=self._id,
-        )
-        self._writer.write(packet.write())
+        topic, payload = f"vaka/1/{self.device}/event", json.dumps(event).encode()
+        packet = mqtt5.PublishPacket(topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=self._id)
+        self._link.sendall(packet.write())
 
     def close(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-        self._writer.close()
+        self._link.close()
 
 
-async def _drop(reader: asyncio.StreamReader) -> None:
-    while await reader.read(65536):
-        pass
+class _Watcher:
+    """A live stream read in a thread of its own; `seen` is when each device's first alert came."""
 
+    def __init__(self, port: int) -> None:
+        self.seen: dict[str, float] = {}
+        self._link = socket.create_connection(("127.0.0.1", port))
+        self._listening = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
 
-async def _watch(port: int, seen: dict[str, float], listening: asyncio.Event) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
-    writer.write(b"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n")
-    while line := await reader.readline():
-        listening.set()
-        if line.startswith(b"data:"):
-            now = time.time()
-            for alert in json.loads(line[5:]).get("alerts", ()):
-                if alert["rule"] == "sos":
-                    seen.setdefault(alert["device"], now)
+    def __enter__(self) -> Self:
+        self._link.sendall(
+            b"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n"
+        )
+        self._thread.start()
+        assert self._listening.wait(10), "the live stream did not begin"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+        self._link.close()
+
+    def _read(self) -> None:
+        with self._link.makefile("rb") as lines:
+            for line in lines:
+                self._listening.set()
+                if line.startswith(b"data:"):
+                    now = time.time()
+                    for alert in json.loads(line[5:]).get("alerts", ()):
+                        if alert["rule"] == "sos":
+                            self.seen.setdefault(alert["device"], now)

@@ -7,7 +7,6 @@ benchmarks/results/latest.json. Goals: design paper "measured", "Goals".
 """
 
 import argparse
-import asyncio
 import json
 import platform
 import sqlite3
@@ -105,7 +104,7 @@ def to_the_page(folder: Path, way: str, rate: int, seconds: int) -> dict[str, fl
     """Return p50 and p99 in milliseconds from the intended publish to the alert on a live page."""
     with _way(folder, way) as (url, subscriber_url), gateway(folder, subscriber_url) as process:
         target = url or f"mqtt://127.0.0.1:{process.listener_port}"
-        found = asyncio.run(latencies(process.page_port, target, folder, rate=rate, seconds=seconds))
+        found = latencies(process.page_port, target, folder, rate=rate, seconds=seconds)
     return _percentiles(found)
 
 
@@ -116,7 +115,7 @@ def sos_at_saturation(folder: Path, way: str, messages: int) -> dict[str, float]
         flood = subprocess.Popen(_command(folder, target, messages), stdout=subprocess.DEVNULL)
         time.sleep(1.5)
         try:
-            found = asyncio.run(latencies(process.page_port, target, folder, rate=20, seconds=5, share=1.0))
+            found = latencies(process.page_port, target, folder, rate=20, seconds=5, share=1.0)
         finally:
             flood.terminate()
             flood.wait(30)

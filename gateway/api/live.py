@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse, format_sse_event
 
 from gateway.api.access import AlertReader, Ctx, identify, may_see
 from gateway.api.alerts import visible_alerts
@@ -42,10 +44,10 @@ Room = Annotated[None, Depends(_room)]
 @ROUTER.get(
     "/api/v1/live",
     summary="Alerts as they change (server-sent events)",
-    response_class=EventSourceResponse,
-    responses=problems(401, 403, 503),
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}, **problems(401, 403, 503)},
 )
-async def live(request: Request, ctx: Ctx, actor: AlertReader, _: Room) -> AsyncIterator[ServerSentEvent]:
+async def live(request: Request, ctx: Ctx, actor: AlertReader, _: Room) -> EventSourceResponse:
     """Stream `snapshot` (all open alerts), then `alerts` (those that changed, closed ones once more).
 
     Every data field holds `cursor`, `at` (the gateway's time), `status` and, but in `beat`, `alerts`. A
@@ -57,14 +59,11 @@ async def live(request: Request, ctx: Ctx, actor: AlertReader, _: Room) -> Async
     def draw(alerts: list[Alert]) -> list[dict[str, Any]]:
         return [AlertView.of(alert).model_dump(mode="json") for alert in alerts]
 
-    async for event in _stream(ctx, actor, request, draw, page=False):
-        yield event
+    return _response(_stream(ctx, actor, request, draw, page=False))
 
 
-@ROUTER.get("/live", response_class=EventSourceResponse, include_in_schema=False)
-async def live_page(
-    request: Request, ctx: Ctx, actor: AlertReader, _: Room
-) -> AsyncIterator[ServerSentEvent]:
+@ROUTER.get("/live", response_class=StreamingResponse, include_in_schema=False)
+async def live_page(request: Request, ctx: Ctx, actor: AlertReader, _: Room) -> EventSourceResponse:
     """Stream the same as drawn cards to the staff page."""
     drawing: Drawing = request.app.state.drawing
     seen_by = viewer(request, ctx)
@@ -72,8 +71,12 @@ async def live_page(
     def draw(alerts: list[Alert]) -> list[dict[str, Any]]:
         return [_drawn(drawing, alert, seen_by) for alert in alerts]
 
-    async for event in _stream(ctx, actor, request, draw, page=True):
-        yield event
+    return _response(_stream(ctx, actor, request, draw, page=True))
+
+
+def _response(stream: AsyncIterator[bytes]) -> EventSourceResponse:
+    """Send the stream as it comes: nothing on the way may keep it back."""
+    return EventSourceResponse(stream, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
 def _drawn(drawing: Drawing, alert: Alert, seen_by: Viewer) -> dict[str, Any]:
@@ -90,7 +93,7 @@ def _drawn(drawing: Drawing, alert: Alert, seen_by: Viewer) -> dict[str, Any]:
 
 async def _stream(
     ctx: Context, actor: Actor, request: Request, draw: Draw, *, page: bool
-) -> AsyncIterator[ServerSentEvent]:
+) -> AsyncIterator[bytes]:
     board = ctx.board
     async with board.subscribe(teams=actor.teams, page=page) as listener:
         yield await _snapshot(ctx, actor, draw, page=page)
@@ -99,7 +102,7 @@ async def _stream(
             if listener.closed:
                 return
             if identify(request, ctx) != actor:
-                yield ServerSentEvent(event="bye", data={"at": _text(ctx.clock.now())})
+                yield _encoded("bye", {"at": _text(ctx.clock.now())})
                 return
             if update is None:
                 yield _event(ctx, "beat", None)
@@ -109,7 +112,7 @@ async def _stream(
                 yield _event(ctx, "alerts", await _drawn_all(draw, seen))
 
 
-async def _snapshot(ctx: Context, actor: Actor, draw: Draw, *, page: bool) -> ServerSentEvent:
+async def _snapshot(ctx: Context, actor: Actor, draw: Draw, *, page: bool) -> bytes:
     """Return all open alerts for a program, and for a page as many as it can show."""
     alerts = visible_alerts(ctx, actor)
     shown = first_of(alerts) if page else alerts
@@ -120,7 +123,7 @@ async def _drawn_all(draw: Draw, alerts: list[Alert]) -> list[dict[str, Any]]:
     return draw(alerts) if len(alerts) <= DRAWN_AT_ONCE else await asyncio.to_thread(draw, alerts)
 
 
-def _event(ctx: Context, name: str, alerts: list[dict[str, Any]] | None, more: int = 0) -> ServerSentEvent:
+def _event(ctx: Context, name: str, alerts: list[dict[str, Any]] | None, more: int = 0) -> bytes:
     data: dict[str, Any] = {
         "cursor": ctx.board.cursor,
         "at": _text(ctx.clock.now()),
@@ -131,7 +134,11 @@ def _event(ctx: Context, name: str, alerts: list[dict[str, Any]] | None, more: i
     if more:
         data["more"] = more
     first = RETRY_MS if name == "snapshot" else None
-    return ServerSentEvent(event=name, id=str(ctx.board.cursor), retry=first, data=data)
+    return _encoded(name, data, number=str(ctx.board.cursor), retry=first)
+
+
+def _encoded(name: str, data: dict[str, Any], number: str | None = None, retry: int | None = None) -> bytes:
+    return format_sse_event(event=name, id=number, retry=retry, data_str=msgspec.json.encode(data).decode())
 
 
 def _text(moment: datetime) -> str:
