@@ -37,7 +37,8 @@ from gateway.transports.webhook import webhook_router
 
 log = logging.getLogger(__name__)
 
-REGISTRY_WITHIN_S = 4.0
+REGISTRY_WITHIN_S = 300.0
+"""So long the start waits until the registry is judged: every rule looks at every device of it."""
 FINISH_WITHIN_S = 10.0
 """So long a stop waits until what was taken in is walked and written; of the rest nobody was told."""
 CANCEL_WITHIN_S = 5.0
@@ -155,8 +156,8 @@ class Gateway:
             return
         payload = self._registry_file.document.model_dump_json(exclude_defaults=True).encode()
         frame = Frame(Transport.REGISTRY, "registry", payload, self.clock.now(), ingress="file")
-        position = await self.intake.accept(frame)
-        if refusal := await self.board.settled(position, timeout_s=REGISTRY_WITHIN_S):
+        position = await self.intake.accept(frame, REGISTRY_WITHIN_S)
+        if refusal := await self.board.settled(position, timeout_s=0):
             raise ConfigurationError(f"{self.settings.registry}: {refusal}")
 
     def _make_listener(self) -> MqttListener:

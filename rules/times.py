@@ -1,6 +1,7 @@
 """Times: when something really happened, how late it was heard, and whether it was night."""
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.contract import Situation
@@ -67,6 +68,7 @@ class Occurrence(NamedTuple):
         return self.starts_at <= moment <= self.ends_at + after
 
 
+@lru_cache(8192)
 def on_day(window: Window, day: date, zone: tzinfo | None) -> Occurrence:
     """Return a window's occurrence on a local date.
 

@@ -79,15 +79,15 @@ class LaneIntake:
             self._urgent_of[source] = waiting + 1
         return True
 
-    async def accept(self, frame: Frame) -> int:
-        """Queue a frame and return its journal position once it is on disk."""
+    async def accept(self, frame: Frame, within_s: float = ACCEPT_WITHIN_S) -> int:
+        """Queue a frame and return its journal position once it is judged and on disk."""
         caller = _Caller()
         if not self.offer(frame, caller):
             raise StoreUnavailableError("the gateway is full: try again in a moment")
         try:
-            await asyncio.wait_for(caller.done, ACCEPT_WITHIN_S)
+            await asyncio.wait_for(caller.done, within_s)
         except TimeoutError as error:
-            raise StoreUnavailableError(f"not on disk within {ACCEPT_WITHIN_S:.0f} s") from error
+            raise StoreUnavailableError(f"not on disk within {within_s:.0f} s") from error
         return frame.position
 
     @property
