@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 ACCEPT_WITHIN_S = 8.0
 """An accepted frame is on disk within this or its sender is told no (standards: acknowledgement <= 8 s)."""
-ALONGSIDE = 32
+ALONGSIDE = 8
 """Other frames in a group of urgent ones: few, so that it is soon on disk, but always some."""
 URGENT_A_SOURCE = 64
 """Urgent frames of one source that may wait in the fast lane; its further ones wait with the others."""
