@@ -15,7 +15,7 @@ from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.model.vocabulary import VOCABULARY
 from gateway.pipeline import episode
-from gateway.pipeline.episode import Cause
+from gateway.pipeline.cause import Cause
 from gateway.pipeline.situation import View, device_of, view
 from gateway.pipeline.state import State
 

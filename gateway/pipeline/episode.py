@@ -1,40 +1,21 @@
 """Episode: the one open alert of a rule and subject is raised, counted, changed, cleared; never closed."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import blake2b
 
-import msgspec
 from msgspec.structs import replace
 
 from gateway.contract import Change, Clear, Raise
 from gateway.model.alert import Alert, AlertEntry, AlertState, AlertType, Severity
 from gateway.model.registry import Home
+from gateway.pipeline.cause import Cause
+from gateway.pipeline.incident import absorb
 from gateway.pipeline.situation import View
 from gateway.pipeline.state import State
 
 ID_BYTES = 10
 MAX_DETAIL = 300
 """Characters of a reason that history keeps: a rule's sentence, never a payload."""
-
-
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """What made the rule look: the event's id or a name of the tick, its frame and its times.
-
-    `heard_at` is when the gateway first knew: the receipt of the event, or when the timer was set.
-    `due_at` is when a tick should have been, None for an event.
-    """
-
-    name: str
-    event: str | None
-    frame: int
-    occurred_at: datetime
-    heard_at: datetime
-    due_at: datetime | None = None
-
-    def late_s(self, occurred_at: datetime, now: datetime) -> float:
-        """Return how old the matter already was when we heard of it, or how overdue the tick was."""
-        overdue = now - self.due_at if self.due_at else timedelta(0)
-        return max((self.heard_at - occurred_at).total_seconds(), overdue.total_seconds(), 0.0)
 
 
 def put(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> None:
@@ -108,7 +89,8 @@ def _raise(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> 
         accept_within_s=decision.accept_within_s,
     )
     _keep(state, alert, "raised", cause, decision.reason)
-    state.offer(alert.id)
+    if not absorb(state, alert, cause):
+        state.offer(alert.id)
 
 
 def _repeat(state: State, alert: Alert, cause: Cause, decision: Raise) -> None:
