@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from gateway.contract import Arm, Decision, Situation
+from gateway.contract import Arm, Decision, RuleState, Situation
 from gateway.model.event import Event
 from gateway.model.status import Timer
 
@@ -22,6 +22,7 @@ class BaseRule:
     id: ClassVar[str]
     catalogue: ClassVar[str]
     safety: ClassVar[bool] = False
+    state: RuleState = RuleState.ACTIVE
     listens: ClassVar[frozenset[str]] = frozenset()
 
     def on_enrolled(self, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature

@@ -5,7 +5,19 @@ from gateway.contract.clock import Clock
 from gateway.contract.errors import ConfigurationError, Refused, StoreUnavailableError, Undecodable, VakaError
 from gateway.contract.intake import Intake, Journal, Sender
 from gateway.contract.notifier import Notifier
-from gateway.contract.rule import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Rule, Say, Situation
+from gateway.contract.rule import (
+    Arm,
+    Change,
+    Clear,
+    Decision,
+    Disarm,
+    Raise,
+    Remember,
+    Rule,
+    RuleState,
+    Say,
+    Situation,
+)
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
 
@@ -29,6 +41,7 @@ __all__ = [
     "RegistrySource",
     "Remember",
     "Rule",
+    "RuleState",
     "Say",
     "Sender",
     "SessionStore",
