@@ -22,6 +22,12 @@ NO_FACTS: Mapping[str, Any] = {}
 EMPTY = Snapshot(0, RegistryDocument(), {}, {}, {}, {}, {}, {})
 ALERT_OWNER = "alert"
 """Owner of the timers that are alerts' own deadlines."""
+DELIVERY_OWNER = "delivery"
+"""Owner of the timers that wait for the proof of a delivery; their subject is an alert."""
+POLICY_OWNER = "policy"
+"""Owner of the timers by which escalation policies are checked again."""
+NO_RULES = frozenset({ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER})
+"""Owners of timers that are no rule's, and that no rule's end disarms."""
 
 
 class Watched(msgspec.Struct, frozen=True, gc=False):
@@ -52,6 +58,7 @@ class State:
         self._fresh: set[str] = set()
         self._in_commit: set[str] = set()
         self.offered: list[str] = []
+        self.channels: tuple[str, ...] = ()
         self._memories = dict(snapshot.memories)
         self._timers: dict[str, Timer] = {}
         self._queue: list[tuple[datetime, str]] = []
@@ -165,7 +172,7 @@ class State:
     def subjects(self) -> set[str]:
         """Return every subject that a rule remembers, or has a timer for."""
         told = {key.partition("\0")[2] for key in self._memories}
-        return told | {timer.subject for timer in self._timers.values() if timer.owner != ALERT_OWNER}
+        return told | {timer.subject for timer in self._timers.values() if timer.owner not in NO_RULES}
 
     def forget(self, subjects: Collection[str]) -> list[Timer]:
         """Drop what all rules remember of these subjects and their timers; returns the timers dropped."""
@@ -173,7 +180,7 @@ class State:
             del self._memories[key]
             self.changes.memories[key] = None
         dropped = [
-            timer for timer in self.timers() if timer.owner != ALERT_OWNER and timer.subject in subjects
+            timer for timer in self.timers() if timer.owner not in NO_RULES and timer.subject in subjects
         ]
         for timer in dropped:
             self.disarm(timer.key)

@@ -45,6 +45,7 @@ class Walk:
         """
         state.away = max(frame.received_at - state.now, timedelta(0))
         state.now += state.away
+        state.channels = self.channels
         if frame.transport not in INTERNAL:
             self._device(state, frame, decoded, known, processed_at)
         elif frame.transport is Transport.PERSON:
