@@ -35,6 +35,7 @@ class Changes(msgspec.Struct):
     entries: list[AlertEntry] = []
     deliveries: dict[str, Delivery] = {}
     registry: RegistryDocument | None = None
+    records: dict[str, bytes | None] = {}  # small records as JSON, by kind\0name; None forgets
     refusals: dict[int, str] = {}  # journal position of a person's answer -> why it did not fit
 
 
@@ -51,6 +52,7 @@ class Snapshot(msgspec.Struct):
     deliveries: dict[str, Delivery]
     now: datetime | None = None
     listening_since: datetime | None = None
+    records: dict[str, bytes] = {}
 
 
 class Store(Protocol):

@@ -1,4 +1,4 @@
-"""People at work: staff by opaque reference, their planned hours, where they are needed, and who is asked when."""
+"""People at work: staff by opaque reference, planned hours, what goes on where, and who is asked when."""
 
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -132,7 +132,7 @@ class PolicyStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The escalation policy as it was when the alert was raised; its last step repeats until a person answers."""
+    """An escalation policy as it was when the alert was raised; its last step repeats without end."""
 
     id: str
     steps: tuple[PolicyStep, ...]

@@ -14,9 +14,11 @@ from gateway.model.alert import Alert, AlertEntry, AlertState
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.event import Event
 from gateway.model.frame import Frame
+from gateway.model.people import Context
 from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace
+from gateway.pipeline.people import People
 
 NO_FACTS: Mapping[str, Any] = {}
 EMPTY = Snapshot(0, RegistryDocument(), {}, {}, {}, {}, {}, {})
@@ -66,6 +68,9 @@ class State:
         self.moved: set[str] = set()
         self._zones: dict[str, ZoneInfo] = {}
         self._watched: dict[tuple[str, str], Watched] = {}
+        self.people = People(snapshot.records, self.put_record)
+        self.contexts = self.people.contexts
+        self.reach = self.people.reach
         for timer in snapshot.timers.values():
             self._enqueue(timer)
         self.remind_all()
@@ -134,6 +139,14 @@ class State:
     def discover(self, key: str, device: Discovered) -> None:
         """Keep a device that is not enrolled."""
         self.discovered[key] = self.changes.discovered[key] = device
+
+    def put_record(self, key: str, body: bytes | None) -> None:
+        """Collect a changed small record, as JSON, by kind and name; None forgets it."""
+        self.changes.records[key] = body
+
+    def contexts_of(self, home: str) -> list[Context]:
+        """Return what is planned or told about a home, and not long over, soonest first."""
+        return self.people.contexts_of(home)
 
     # --- facts about frames and events ---
 

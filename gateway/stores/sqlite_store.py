@@ -62,6 +62,7 @@ class SqliteStore:
             timers=self._bodies("SELECT key, body FROM timers", Timer),
             alerts=self._bodies("SELECT id, body FROM alerts WHERE open = 1", Alert),
             deliveries=self._bodies("SELECT id, body FROM deliveries WHERE queued = 1", Delivery),
+            records=dict(self._file.ask("SELECT key, body FROM records")),
         )
 
     def known(self, ids: Sequence[str]) -> frozenset[str]:
@@ -108,6 +109,8 @@ class SqliteStore:
         self._replace("discovered", changes.discovered)
         self._replace("memories", changes.memories)
         self._replace("timers", changes.timers)
+        records = {key: body and msgspec.Raw(body) for key, body in changes.records.items()}
+        self._replace("records", records)
         put("INSERT OR REPLACE INTO alerts", map(_alert_row, changes.alerts.values()))
         put("INSERT OR REPLACE INTO deliveries", map(_delivery_row, changes.deliveries.values()))
 
