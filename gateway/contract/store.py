@@ -94,6 +94,10 @@ class Store(Protocol):
         """Return the deliveries of an alert, oldest first; with a limit the newest of them."""
         ...
 
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """Return a delivery, settled or not."""
+        ...
+
     def events(
         self, *, frame: int | None = None, device: str | None = None, after: int = 0, limit: int = 100
     ) -> list[tuple[int, Event]]:

@@ -32,8 +32,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `step` is the alert's place on its ladder of people, `rung` the place on the ladder of channels;
     `round` the alert's version for which it was made. `after` is the delivery whose failure or
-    silence led to this one, `attempt` counts the tries by the same channel. `frame` is the journal
-    position of what led to it. `settled` says that no further proof is waited for.
+    silence led to this one, `attempt` counts the tries by the same channel, of which a further one is
+    sent at `due_at`. `frame` is the journal position of what led to it. `settled` says that no further
+    proof is waited for.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     after: str = ""
     frame: int = 0
+    due_at: datetime | None = None
     settled: bool = False
 
     @property

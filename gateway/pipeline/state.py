@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertEntry, AlertState
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.delivery import Delivery
 from gateway.model.event import Event
 from gateway.model.frame import Frame
 from gateway.model.people import Context
@@ -55,12 +55,15 @@ class State:
         self.statuses = dict(snapshot.statuses)
         self.discovered = dict(snapshot.discovered)
         self.alerts = dict(snapshot.alerts)
-        self.deliveries = dict(snapshot.deliveries)
+        self.deliveries: dict[str, Delivery] = {}
+        self._deliveries_of: dict[str, dict[str, Delivery]] = {}
         self.changes = Changes()
         self._fresh: set[str] = set()
         self._in_commit: set[str] = set()
         self.offered: list[str] = []
+        self.closed: list[Alert] = []
         self.channels: tuple[str, ...] = ()
+        self.answered: dict[str, str | None] = {}
         self._memories = dict(snapshot.memories)
         self._timers: dict[str, Timer] = {}
         self._queue: list[tuple[datetime, str]] = []
@@ -73,6 +76,8 @@ class State:
         self.reach = self.people.reach
         for timer in snapshot.timers.values():
             self._enqueue(timer)
+        for delivery in snapshot.deliveries.values():
+            self._hold(delivery)
         self.remind_all()
 
     def take_changes(self) -> Changes:
@@ -256,9 +261,15 @@ class State:
         closed = alert.state is AlertState.CLOSED
         if alert.deadline is None and not closed:
             raise ValueError(f"alert {alert.id} would be open without a deadline")
+        before = self.alerts.get(alert.id)
+        if closed or (
+            alert.assignee is not None and before is not None and before.assignee != alert.assignee
+        ):
+            self.answered[alert.id] = alert.assignee
         self.changes.alerts[alert.id] = alert
         self.changes.entries.append(entry)
         if closed:
+            self.closed.append(alert)
             self.alerts.pop(alert.id, None)
             self._open.pop(_episode(alert), None)
             self.disarm(deadline_key(alert.id))
@@ -288,12 +299,23 @@ class State:
             self.offered.append(alert_id)
 
     def put_delivery(self, delivery: Delivery) -> None:
-        """Keep a delivery's new value."""
+        """Keep a delivery's new value, in reach as long as a further proof of it may come."""
         self.changes.deliveries[delivery.id] = delivery
-        if delivery.state is DeliveryState.QUEUED:
-            self.deliveries[delivery.id] = delivery
-        else:
-            self.deliveries.pop(delivery.id, None)
+        if delivery.waits:
+            self._hold(delivery)
+        elif self.deliveries.pop(delivery.id, None) is not None:
+            others = self._deliveries_of[delivery.alert]
+            del others[delivery.id]
+            if not others:
+                del self._deliveries_of[delivery.alert]
+
+    def deliveries_of(self, alert_id: str) -> list[Delivery]:
+        """Return the deliveries of an alert of which a further proof may come, oldest first."""
+        return list(self._deliveries_of.get(alert_id, {}).values())
+
+    def _hold(self, delivery: Delivery) -> None:
+        self.deliveries[delivery.id] = delivery
+        self._deliveries_of.setdefault(delivery.alert, {})[delivery.id] = delivery
 
 
 def deadline_key(alert_id: str) -> str:

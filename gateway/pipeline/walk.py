@@ -7,13 +7,15 @@ from gateway.contract import Adapter, Rule
 from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.registry import Device, RegistryDocument
 from gateway.model.trace import Trace, Verdict
+from gateway.pipeline import flood, incident, watch
 from gateway.pipeline.answer import answer, expired
 from gateway.pipeline.decide import RuleBook, judge_enrolled, judge_event, judge_rejection, judge_timer
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
+from gateway.pipeline.delivering import overdue, settle
 from gateway.pipeline.normalise import doubtful, normalise
 from gateway.pipeline.receipt import receipt
 from gateway.pipeline.route import route
-from gateway.pipeline.state import ALERT_OWNER, State
+from gateway.pipeline.state import ALERT_OWNER, DELIVERY_OWNER, State
 
 AWAY_AFTER = timedelta(seconds=30)
 """A gateway that heard nothing for longer before it started had been away: silence until then is its own."""
@@ -54,9 +56,14 @@ class Walk:
             self._tick(state, frame)
         elif frame.transport is Transport.RECEIPT:
             receipt(state, frame)
+        elif frame.transport is Transport.WATCH:
+            watch.report(state, frame)
         else:
             self._registry(state, frame)
-        route(state, frame, self.channels)
+        watch.learn(state, frame)
+        incident.settle(state, frame.position)
+        settle(state)
+        route(state, frame)
 
     def _device(
         self, state: State, frame: Frame, decoded: Decoded, known: frozenset[str], processed_at: datetime
@@ -84,7 +91,14 @@ class Walk:
             state.listening_since = state.now
         while (timer := state.pop_due(state.now)) is not None:
             if timer.owner == ALERT_OWNER:
-                expired(state, timer, frame)
+                if not incident.carried(state, timer, frame.position):
+                    expired(state, timer, frame)
+            elif timer.owner == flood.OWNER:
+                incident.look_again(state, timer, frame.position)
+            elif timer.owner == watch.OWNER:
+                watch.look(state, timer, frame)
+            elif timer.owner == DELIVERY_OWNER:
+                overdue(state, timer, frame)
             else:
                 judge_timer(state, self.rules, timer, frame)
 
@@ -102,6 +116,7 @@ class Walk:
             judge_enrolled(state, self.rules, device, frame)
             if before.get(device) != enrolment:
                 _forget_discovered(state, state.registry.devices[device])
+        watch.begin(state)
 
 
 def _sender(state: State, frame: Frame, decoded: Decoded) -> Device | None:

@@ -1,6 +1,6 @@
 """The tables of the state file."""
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (
@@ -55,9 +55,9 @@ CREATE INDEX IF NOT EXISTS entries_of_frame ON entries (frame);
 CREATE TABLE IF NOT EXISTS deliveries (
   id TEXT PRIMARY KEY,
   alert TEXT NOT NULL,
-  queued INTEGER NOT NULL,
+  waits INTEGER NOT NULL,
   body BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS deliveries_of_alert ON deliveries (alert);
-CREATE INDEX IF NOT EXISTS deliveries_queued ON deliveries (queued) WHERE queued = 1;
+CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries (waits) WHERE waits = 1;
 """

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertEntry, AlertState
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.delivery import Delivery
 from gateway.model.event import Event
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import RegistryDocument
@@ -61,7 +61,7 @@ class SqliteStore:
             memories=self._bodies("SELECT key, body FROM memories", dict[str, Any]),
             timers=self._bodies("SELECT key, body FROM timers", Timer),
             alerts=self._bodies("SELECT id, body FROM alerts WHERE open = 1", Alert),
-            deliveries=self._bodies("SELECT id, body FROM deliveries WHERE queued = 1", Delivery),
+            deliveries=self._bodies("SELECT id, body FROM deliveries WHERE waits = 1", Delivery),
             records=dict(self._file.ask("SELECT key, body FROM records")),
         )
 
@@ -172,6 +172,11 @@ class SqliteStore:
         query = "SELECT body FROM deliveries WHERE alert = ? ORDER BY rowid DESC LIMIT ?"
         return self._decoded(query, (alert_id, NO_LIMIT if limit is None else limit), Delivery)[::-1]
 
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """Return a delivery, settled or not."""
+        found = self._decoded("SELECT body FROM deliveries WHERE id = ?", (delivery_id,), Delivery)
+        return found[0] if found else None
+
     def events(
         self, *, frame: int | None = None, device: str | None = None, after: int = 0, limit: int = 100
     ) -> list[tuple[int, Event]]:
@@ -231,7 +236,7 @@ def _alert_row(alert: Alert) -> tuple[object, ...]:
 
 
 def _delivery_row(delivery: Delivery) -> tuple[object, ...]:
-    return delivery.id, delivery.alert, delivery.state is DeliveryState.QUEUED, encode(delivery)
+    return delivery.id, delivery.alert, delivery.waits, encode(delivery)
 
 
 def _quarantine_row(frame: Frame, device: str, reason: str, clause: str) -> tuple[object, ...]:

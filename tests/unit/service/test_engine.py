@@ -167,5 +167,5 @@ def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> 
     other = sqlite3.connect(tmp_path / "state.db")
     other.executescript("CREATE TABLE events (a); PRAGMA user_version=99;")
     other.close()
-    with pytest.raises(ConfigurationError, match="version 99; allowed: 1"):
+    with pytest.raises(ConfigurationError, match="version 99; allowed: 2"):
         SqliteStore(tmp_path / "state.db")
