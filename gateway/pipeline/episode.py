@@ -9,6 +9,7 @@ from gateway.contract import Change, Clear, Raise
 from gateway.model.alert import Alert, AlertEntry, AlertState, AlertType, Severity
 from gateway.model.registry import Home
 from gateway.pipeline.cause import Cause
+from gateway.pipeline.chatter import steadied
 from gateway.pipeline.incident import absorb
 from gateway.pipeline.situation import View
 from gateway.pipeline.state import State
@@ -53,7 +54,7 @@ def change(state: State, alert: Alert, home: Home | None, cause: Cause, decision
 
 def clear(state: State, alert: Alert, cause: Cause, decision: Clear) -> None:
     """Note that the cause is gone. The alert stays open, and a latched one stays active too."""
-    cleared = replace(alert, active=alert.latched, version=alert.version + 1)
+    cleared = steadied(state, alert, replace(alert, active=alert.latched, version=alert.version + 1))
     _keep(state, cleared, "cleared", cause, decision.reason)
 
 
@@ -110,6 +111,7 @@ def _repeat(state: State, alert: Alert, cause: Cause, decision: Raise) -> None:
         count=alert.count + 1,
         version=alert.version + 1,
     )
+    repeated = steadied(state, alert, repeated)
     if worse:
         repeated = _offered_anew(repeated)
     if worse or repeated.severity is Severity.HIGH or not alert.active:
