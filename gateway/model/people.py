@@ -21,7 +21,8 @@ MAX_TURNS = 366
 class Staff(Record):
     """Somebody who answers alerts, by opaque reference: the name they sign in with, never their own.
 
-    `roles` as carer, nurse, lead, technician; `competences` as delegation and keys.
+    `roles` as carer, nurse, lead, technician; `competences` as delegation and keys; `credentials` are
+    the opaque names by which locks and visits know them.
     """
 
     ref: Id
@@ -29,6 +30,7 @@ class Staff(Record):
     teams: tuple[Id, ...] = Field(min_length=1)
     roles: frozenset[str] = frozenset({"carer"})
     competences: frozenset[str] = frozenset()
+    credentials: frozenset[str] = frozenset()
 
 
 class Rotation(Record):

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
+from gateway.model.alert import Route
 from gateway.model.people import Rotation, Staff
 from gateway.model.records import Id, Record, Seconds, wrong
 from gateway.model.vocabulary import DeviceKind
@@ -16,19 +17,29 @@ WHOLE_TENANT = "tenant:"
 
 
 class Tenant(Record):
-    """A municipality or provider whose data is its own; `time_zone` is an IANA name."""
+    """A municipality or provider whose data is its own; `time_zone` is an IANA name.
+
+    From `night_from` to `night_until`, local, the people of the night are asked. `ladders` names the
+    escalation policy of each kind of alert, where no home or unit has its own; `failsafe` the teams that
+    end every policy, and whom silence rings for ever.
+    """
 
     id: Id
     name: str
     time_zone: str = "Europe/Stockholm"
+    night_from: time = time(22, 30)
+    night_until: time = time(7)
+    ladders: dict[Route, Id] = Field(default_factory=dict)
+    failsafe: tuple[Id, ...] = ()
 
 
 class Unit(Record):
-    """An organisational unit of a tenant."""
+    """An organisational unit of a tenant, with its own escalation policies where it has them."""
 
     id: Id
     tenant: Id
     name: str
+    ladders: dict[Route, Id] = Field(default_factory=dict)
 
 
 class Team(Record):
@@ -42,11 +53,14 @@ class Team(Record):
 class Step(Record):
     """One rung: who is offered the alert, and after how many seconds of silence the next rung is taken.
 
-    `within_s` None means the time that the alert's rule sets.
+    `within_s` None means the time that the alert's rule sets. `at_night` are the teams asked instead in
+    the tenant's night; `role` narrows a team with a plan to those who have that role.
     """
 
     to: tuple[Id, ...] = Field(min_length=1)
     within_s: Seconds | None = None
+    at_night: tuple[Id, ...] = ()
+    role: str = ""
 
 
 class Ladder(Record):
@@ -78,7 +92,10 @@ class Window(Record):
 
 
 class Home(Record):
-    """Where somebody lives, and which ladders its care alerts and technical alerts climb."""
+    """Where somebody lives, and which ladders its care alerts and technical alerts climb.
+
+    `ladders` names others for kinds of alerts that need them.
+    """
 
     id: Id
     tenant: Id
@@ -86,6 +103,7 @@ class Home(Record):
     care_ladder: Id
     technical_ladder: Id
     zone: Zone | None = None
+    ladders: dict[Route, Id] = Field(default_factory=dict)
 
 
 class Person(Record):
@@ -240,11 +258,11 @@ class Registry:
             self._refer("team", team.id, "unit", team.unit, self.units)
         for ladder in self.ladders.values():
             self._refer("ladder", ladder.id, "tenant", ladder.tenant, self.tenants)
-            for name in (name for step in ladder.steps for name in step.to):
-                self._refer("ladder", ladder.id, "steps.to", name, self.teams)
-                theirs = self.units[self.teams[name].unit].tenant
-                _one_tenant("ladder", ladder.id, ladder.tenant, "steps.to", name, theirs)
+            for name in (name for step in ladder.steps for name in (*step.to, *step.at_night)):
+                self._refer_team("ladder", ladder.id, "steps.to", name, ladder.tenant)
         self._check_homes()
+        self._check_policies()
+        self._check_staff()
         self._check_devices()
         self._check_enrolments()
 
@@ -259,6 +277,40 @@ class Registry:
                 _one_tenant("home", home.id, home.tenant, key, name, self.ladders[name].tenant)
         for person in self.persons.values():
             self._refer("person", person.ref, "home", person.home, self.homes)
+
+    def _check_policies(self) -> None:
+        """Refuse policies of strangers, and a last step that asks for a role: nobody may have it then."""
+        owners = (("tenant", self.tenants), ("unit", self.units), ("home", self.homes))
+        for kind, records in owners:
+            for owner in records.values():
+                tenant = owner.id if isinstance(owner, Tenant) else owner.tenant
+                for route, name in owner.ladders.items():
+                    self._refer(kind, owner.id, f"ladders.{route}", name, self.ladders)
+                    _one_tenant(kind, owner.id, tenant, f"ladders.{route}", name, self.ladders[name].tenant)
+        for one in self.tenants.values():
+            for name in one.failsafe:
+                self._refer_team("tenant", one.id, "failsafe", name, one.id)
+        for ladder in self.ladders.values():
+            last = ladder.steps[-1]
+            if last.role and not self.tenants[ladder.tenant].failsafe:
+                allowed = "none in the last step, or a failsafe of the tenant"
+                raise wrong("ladder", ladder.id, "steps.role", last.role, allowed)
+
+    def _check_staff(self) -> None:
+        for staff in self.staff.values():
+            self._refer("staff", staff.ref, "tenant", staff.tenant, self.tenants)
+            for name in staff.teams:
+                self._refer_team("staff", staff.ref, "teams", name, staff.tenant)
+        for rotation in self.rotations.values():
+            self._refer("rotation", rotation.id, "team", rotation.team, self.teams)
+            for name in (name for turn in rotation.turns for name in turn):
+                self._refer("rotation", rotation.id, "turns", name, self.staff)
+                if rotation.team not in self.staff[name].teams:
+                    raise wrong("rotation", rotation.id, "turns", name, f"staff of team {rotation.team!r}")
+
+    def _refer_team(self, kind: str, owner: str, key: str, name: str, tenant: str) -> None:
+        self._refer(kind, owner, key, name, self.teams)
+        _one_tenant(kind, owner, tenant, key, name, self.units[self.teams[name].unit].tenant)
 
     def _check_devices(self) -> None:
         for device in self.devices.values():

@@ -36,8 +36,11 @@ def next_rung(state: State, alert: Alert) -> Alert:
     policy = policy_of(state.registry, alert)
     here = min(alert.step, len(policy.steps) - 1)
     choice = choose(state, alert, policy.steps[here], last=here == len(policy.steps) - 1)
-    if alert.asked and ring(alert.severity, choice, alert.wave).more:
+    asked = ring(alert.severity, choice, alert.wave)
+    if alert.asked and asked.more:
         return replace(alert, wave=alert.wave + 1)
+    if not set(asked.recipients) <= set(alert.asked):
+        return replace(alert, step=here)  # somebody came on duty, or within reach, and was not asked yet
     if here + 1 < len(policy.steps):
         return replace(alert, step=here + 1, wave=0, asked=())
     return replace(alert, step=here)
@@ -60,11 +63,19 @@ def _offer(state: State, frame: Frame, alert: Alert) -> None:
     if alert.state is AlertState.OFFERED and not again:
         within_s = asked.within_s or min(step.within_s or alert.accept_within_s, alert.accept_within_s)
         deadline = min(deadline, state.now + timedelta(seconds=within_s))
-    offered = replace(alert, deadline=deadline, asked=asked.recipients, version=alert.version + 1)
-    to = asked.recipients if again else new
+    offered = replace(alert, deadline=deadline, asked=(*alert.asked, *new), version=alert.version + 1)
+    to = _again(state, alert, asked.recipients) if again else new
     history.write(state, offered, "offered", frame, detail=", ".join(to))
     for recipient in to:
         deliver(state, frame, offered, recipient, deadline)
+
+
+def _again(state: State, alert: Alert, recipients: tuple[str, ...]) -> tuple[str, ...]:
+    """Return who hears of what is new: also who has taken it, if they are of our staff."""
+    holder = alert.assignee or ""
+    if holder in recipients or state.people.known(state.registry, holder) is None:
+        return recipients
+    return (holder, *recipients)
 
 
 def _resolved(state: State, frame: Frame, alert: Alert, policy: Policy) -> tuple[Alert, Choice]:

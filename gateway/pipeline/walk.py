@@ -9,14 +9,20 @@ from gateway.model.registry import Device, RegistryDocument
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline import flood, incident, watch
 from gateway.pipeline.answer import answer, expired
+from gateway.pipeline.arrival import witness
+from gateway.pipeline.coverage import refuse_hollow
 from gateway.pipeline.decide import RuleBook, judge_enrolled, judge_event, judge_rejection, judge_timer
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
 from gateway.pipeline.delivering import overdue, settle
+from gateway.pipeline.handover import change_of_hours, expect
 from gateway.pipeline.normalise import doubtful, normalise
+from gateway.pipeline.plan import people
 from gateway.pipeline.receipt import receipt
 from gateway.pipeline.route import route
-from gateway.pipeline.state import ALERT_OWNER, DELIVERY_OWNER, State
+from gateway.pipeline.state import ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER, State
 
+OF_PEOPLE = ("people/", "context/", "staff/")
+"""Channels of frames that tell of people at work, and not of one alert."""
 AWAY_AFTER = timedelta(seconds=30)
 """A gateway that heard nothing for longer before it started had been away: silence until then is its own."""
 
@@ -50,6 +56,8 @@ class Walk:
         state.channels = self.channels
         if frame.transport not in INTERNAL:
             self._device(state, frame, decoded, known, processed_at)
+        elif frame.channel.startswith(OF_PEOPLE):
+            people(state, frame)
         elif frame.transport is Transport.PERSON:
             answer(state, frame)
         elif frame.transport is Transport.CLOCK:
@@ -73,6 +81,7 @@ class Walk:
             return
         for event in normalise(state, frame, decoded, known, processed_at):
             state.add_event(event)
+            witness(state, event, frame)
             judge_event(state, self.rules, event)
 
     def _reject(self, state: State, frame: Frame, decoded: Decoded) -> None:
@@ -97,6 +106,8 @@ class Walk:
                 incident.look_again(state, timer, frame.position)
             elif timer.owner == watch.OWNER:
                 watch.look(state, timer, frame)
+            elif timer.owner == POLICY_OWNER:
+                change_of_hours(state, timer, frame)
             elif timer.owner == DELIVERY_OWNER:
                 overdue(state, timer, frame)
             else:
@@ -107,6 +118,7 @@ class Walk:
         try:
             document = RegistryDocument.model_validate_json(frame.payload)
             before = state.registry.enrolments
+            refuse_hollow(state, document)
             state.set_registry(document)
         except ValueError as error:
             state.changes.refusals[frame.position] = str(error)
@@ -117,6 +129,7 @@ class Walk:
             if before.get(device) != enrolment:
                 _forget_discovered(state, state.registry.devices[device])
         watch.begin(state)
+        expect(state)
 
 
 def _sender(state: State, frame: Frame, decoded: Decoded) -> Device | None:
