@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from gateway.contract import Adapter, ConfigurationError, Notifier, Rule
 from gateway.model.frame import Frame
 from gateway.pipeline.decode import WEBHOOK_PREFIX
-from gateway.service.board import Board
+from gateway.service.means import Means
 
 
 def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
@@ -24,10 +24,11 @@ def load_rules() -> list[Rule]:
     return [rule for entry in entry_points(group="vaka.rules") for rule in entry.load()]
 
 
-def load_notifiers(board: Board) -> dict[str, Notifier]:
-    """Return every installed channel by its name in deliveries."""
-    made: list[Notifier] = [entry.load()(board) for entry in entry_points(group="vaka.notifiers")]
-    return {notifier.channel: notifier for notifier in sorted(made, key=lambda one: one.channel)}
+def load_notifiers(means: Means) -> dict[str, Notifier]:
+    """Return every installed and configured channel by its name in deliveries."""
+    made: list[Notifier | None] = [entry.load()(means) for entry in entry_points(group="vaka.notifiers")]
+    there = sorted((one for one in made if one is not None), key=lambda one: one.channel)
+    return {notifier.channel: notifier for notifier in there}
 
 
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:

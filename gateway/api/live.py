@@ -92,7 +92,7 @@ async def _stream(
     ctx: Context, actor: Actor, request: Request, draw: Draw, *, page: bool
 ) -> AsyncIterator[ServerSentEvent]:
     board = ctx.board
-    async with board.subscribe(teams=actor.teams, page=page) as listener:
+    async with board.subscribe(teams=actor.teams, page=page, who=actor.name) as listener:
         yield await _snapshot(ctx, actor, draw, page=page)
         while True:
             update = await listener.next(BEAT_S)

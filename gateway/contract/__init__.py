@@ -2,9 +2,16 @@
 
 from gateway.contract.adapter import Adapter, Manifest
 from gateway.contract.clock import Clock
-from gateway.contract.errors import ConfigurationError, Refused, StoreUnavailableError, Undecodable, VakaError
+from gateway.contract.errors import (
+    ChannelFault,
+    ConfigurationError,
+    Refused,
+    StoreUnavailableError,
+    Undecodable,
+    VakaError,
+)
 from gateway.contract.intake import Intake, Journal, Sender
-from gateway.contract.notifier import Notifier
+from gateway.contract.notifier import ContactBook, Notifier, Phone, PhoneReport
 from gateway.contract.rule import (
     Arm,
     Change,
@@ -26,9 +33,11 @@ __all__ = [
     "Arm",
     "Change",
     "Changes",
+    "ChannelFault",
     "Clear",
     "Clock",
     "ConfigurationError",
+    "ContactBook",
     "CredentialCheck",
     "Decision",
     "Disarm",
@@ -36,6 +45,8 @@ __all__ = [
     "Journal",
     "Manifest",
     "Notifier",
+    "Phone",
+    "PhoneReport",
     "Raise",
     "Refused",
     "RegistrySource",

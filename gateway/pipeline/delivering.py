@@ -97,7 +97,7 @@ def settle(state: State) -> None:
     for alert_id, taken_by in state.answered.items():
         for one in state.deliveries_of(alert_id):
             state.disarm(_timer_key(alert_id, one.recipient))
-            state.put_delivery(_settled(one, taken_by))
+            state.put_delivery(_settled(one, taken_by, theirs=_stands_for(state, taken_by, one.recipient)))
     state.answered.clear()
 
 
@@ -194,11 +194,17 @@ def _retry(state: State, delivery: Delivery, frame: Frame) -> None:
     )
 
 
-def _settled(one: Delivery, taken_by: str | None) -> Delivery:
+def _stands_for(state: State, taken_by: str | None, recipient: str) -> bool:
+    """Tell whether who took it is the recipient, or one of the team that was asked."""
+    staff = state.people.known(state.registry, taken_by) if taken_by else None
+    return taken_by == recipient or (staff is not None and recipient in staff.teams)
+
+
+def _settled(one: Delivery, taken_by: str | None, *, theirs: bool) -> Delivery:
     if one.state is DeliveryState.QUEUED:
         reason = "taken before it was sent" if taken_by else "closed before it was sent"
         return replace(one, state=DeliveryState.SKIPPED, reason=reason)
-    if taken_by == one.recipient:
+    if theirs:
         return replace(one, state=DeliveryState.ACCEPTED, settled=True)
     return replace(one, settled=True)
 

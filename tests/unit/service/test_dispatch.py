@@ -12,7 +12,7 @@ from gateway.model.alert import Alert, AlertState, AlertType, Severity
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.frame import Frame, Transport
 from gateway.service import dispatch
-from gateway.service.dispatch import WORKERS, Dispatcher
+from gateway.service.dispatch import URGENT_WORKERS, WORKERS, Dispatcher
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -57,11 +57,15 @@ class Channel:
         self.channel = channel
         self.asked: list[str] = []
         self._way = way
+        self.closed = False
 
     async def deliver(self, delivery: Delivery, alert: Alert) -> str:
         assert alert.id == delivery.alert
         self.asked.append(delivery.id)
         return await self._way(delivery)
+
+    async def close(self) -> None:
+        self.closed = True
 
 
 async def at_once(_delivery: Delivery) -> str:
@@ -171,7 +175,7 @@ def test_no_answer_in_time_is_a_failure_even_of_a_channel_that_cannot_be_cancell
     monkeypatch: pytest.MonkeyPatch, way: Callable[[Delivery], Coroutine[Any, Any, str]]
 ) -> None:
     monkeypatch.setattr(dispatch, "DELIVER_WITHIN_S", 0.01)
-    many = [delivery(f"d-{number}") for number in range(WORKERS + 1)]
+    many = [delivery(f"d-{number}") for number in range(URGENT_WORKERS + WORKERS + 1)]
     told = dispatched([Channel(way)], many, alert())
     assert [reason for _, reason in told] == ["no answer within 0 s"] * len(many)
 
@@ -188,7 +192,7 @@ def test_a_channels_fault_is_the_deliverys_reason_and_the_next_one_is_tried(
 ) -> None:
     many = [delivery(f"d-{number}") for number in range(2 * WORKERS + 1)]
     told = dispatched([Channel(way)], many, alert())
-    assert sorted(told) == [(f"failed/{one.id}", reason) for one in many]
+    assert sorted(told) == [(f"failed/{one.id}/again", reason) for one in many]
 
 
 def test_a_channel_that_is_not_installed_is_a_failure() -> None:
@@ -214,12 +218,12 @@ def test_a_delivery_goes_out_only_while_it_is_needed(
 ) -> None:
     channel = Channel(at_once)
     told = dispatched([channel], [delivery(**older)], alert(**now))
-    assert told == [("failed/d-1", reason) if reason else ("sent/d-1", "")]
+    assert told == [("skipped/d-1", reason) if reason else ("sent/d-1", "")]
     assert bool(channel.asked) is not bool(reason)
 
 
 def test_a_delivery_of_an_alert_that_is_gone_is_not_sent() -> None:
-    assert dispatched([Channel(at_once)], [delivery()]) == [("failed/d-1", "answered before it was sent")]
+    assert dispatched([Channel(at_once)], [delivery()]) == [("skipped/d-1", "answered before it was sent")]
 
 
 def test_the_most_severe_go_first() -> None:
