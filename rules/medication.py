@@ -44,7 +44,7 @@ class DoseMissed(PlannedRule):
         """Return the enrolment's doses."""
         return at.enrolment.doses
 
-    def due_at(self, planned: Occurrence) -> datetime:
+    def due_at(self, planned: Occurrence, at: Situation) -> datetime:  # noqa: ARG002 - the port's signature
         """Return the window's end."""
         return planned.ends_at
 
@@ -148,7 +148,7 @@ class DispenserJam(BaseRule):
         if event.type == "medication.jam":
             if at.status().slots.get("mechanism") == "medication.jam_cleared":
                 return [Say(reason="the jam is older than its clearing")]
-            due_at = settled(happened_at(event) + timedelta(seconds=self.clears_itself_s), event, at)
+            due_at = settled(happened_at(event) + self.lasting("clears_itself_s", at), event, at)
             return arm_once(at, "jam", due_at, note=happened_at(event).isoformat())
         if at.status().slots.get("mechanism") == "medication.jam":
             return [Say(reason="the clearing is older than the present jam")]
@@ -158,7 +158,7 @@ class DispenserJam(BaseRule):
 
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:
         """It did not clear itself, or a dose has come near since."""
-        near = due_within(at.enrolment.doses, at, self.dose_near)
+        near = due_within(at.enrolment.doses, at, self.lasting("dose_near", at))
         if timer.name == "dose":
             return self._dose_near(near, at)
         raised = Raise(
@@ -173,7 +173,8 @@ class DispenserJam(BaseRule):
 
     def _watch_dose(self, at: Situation) -> list[Decision]:
         coming = [next_ending(window, at.now, zone_of(at)).starts_at for window in at.enrolment.doses]
-        later = [starts_at - self.dose_near for starts_at in coming if starts_at - self.dose_near > at.now]
+        near = self.lasting("dose_near", at)
+        later = [starts_at - near for starts_at in coming if starts_at - near > at.now]
         return [Arm(name="dose", due_at=min(later))] if later else []
 
     def _dose_near(self, near: Occurrence | None, at: Situation) -> Sequence[Decision]:
@@ -235,11 +236,12 @@ class DispenserOffline(BaseRule):
 
     def _why(self, gone: datetime, at: Situation) -> tuple[str, str]:
         """Return the reason to raise, and what makes it one occasion; empty when there is none."""
-        near = due_within(at.enrolment.doses, at, self.before_dose)
+        near = due_within(at.enrolment.doses, at, self.lasting("before_dose", at))
         if near is not None:
             return f"out of reach with {near.ref} due: visit for the dose", f"{near.key} {gone.isoformat()}"
-        if at.now - gone >= self.too_long:
-            return f"out of reach for {self.too_long.total_seconds() / 3600:.0f} h", gone.isoformat()
+        too_long = self.lasting("too_long", at)
+        if at.now - gone >= too_long:
+            return f"out of reach for {too_long.total_seconds() / 3600:.0f} h", gone.isoformat()
         return "", ""
 
     def _back(self, at: Situation) -> list[Decision]:
@@ -250,11 +252,11 @@ class DispenserOffline(BaseRule):
         """Arm the next moment at which being out of reach would matter."""
         gone, heard, allowed = gone_since(at), heard_at(at), silence_allowed(at)
         coming = [next_ending(window, at.now, zone_of(at)) for window in at.enrolment.doses]
-        moments = [planned.starts_at - self.before_dose for planned in coming]
+        moments = [planned.starts_at - self.lasting("before_dose", at) for planned in coming]
         if gone is not None:
-            moments += [gone + self.too_long, at.now + self.look_again]
+            moments += [gone + self.lasting("too_long", at), at.now + self.look_again]
         elif allowed is not None:
-            near = due_within(at.enrolment.doses, at, self.before_dose)
-            moments.append(heard + (allowed if near else max(allowed, self.too_long)))
+            near = due_within(at.enrolment.doses, at, self.lasting("before_dose", at))
+            moments.append(heard + (allowed if near else max(allowed, self.lasting("too_long", at))))
         later = [found for found in moments if found > at.now]
         return [Arm(name="watch", due_at=min(later))] if later else []

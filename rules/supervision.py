@@ -37,22 +37,22 @@ class LookMissed(PlannedRule):
         """Return the enrolment's looks."""
         return at.enrolment.looks
 
-    def due_at(self, planned: Occurrence) -> datetime:
+    def due_at(self, planned: Occurrence, at: Situation) -> datetime:
         """Return the slot's end and the grace."""
-        return planned.ends_at + self.grace
+        return planned.ends_at + self.lasting("grace", at)
 
     def judge(self, planned: Occurrence, at: Situation) -> Sequence[Decision]:
         """Raise unless the slot was answered, or staff was in the home."""
         if planned.key in at.recall().get("answered", ()):
             return NOTHING
         visits = (datetime.fromisoformat(visit) for visit in at.recall(at.home.id).get("visits", ()))
-        if any(planned.spans(visit, after=self.grace) for visit in visits):
+        if any(planned.spans(visit, after=self.lasting("grace", at)) for visit in visits):
             return [Say(reason=f"{planned.ref}: a visit took the place of the look")]
         raised = Raise(
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="look_missed",
-            reason=f"the planned look was not done: {overdue(planned, at, self.due_at(planned))}",
+            reason=f"the planned look was not done: {overdue(planned, at, self.due_at(planned, at))}",
             accept_within_s=ACCEPT_MEDIUM_S,
             values={"slot": planned.ref},
             subject=subject_of(at, planned),
@@ -87,7 +87,7 @@ class LookMissed(PlannedRule):
             if window.ref == slot:
                 return nearest(window, when, zone)
         days = (planned for window in self.windows(at) for planned in around(window, when, zone))
-        return next((planned for planned in days if planned.spans(when, after=self.grace)), None)
+        return next((planned for planned in days if planned.spans(when, after=self.lasting("grace", at))), None)
 
 
 class NotVisible(BaseRule):
@@ -197,9 +197,9 @@ class CameraOffline(PlannedRule):
         """Return the enrolment's looks."""
         return at.enrolment.looks
 
-    def due_at(self, planned: Occurrence) -> datetime:
+    def due_at(self, planned: Occurrence, at: Situation) -> datetime:
         """Return half an hour before the slot."""
-        return planned.starts_at - self.before
+        return planned.starts_at - self.lasting("before", at)
 
     def judge(self, planned: Occurrence, at: Situation) -> Sequence[Decision]:
         """Tell technicians while there is time, and look again when the slot starts."""
@@ -210,7 +210,7 @@ class CameraOffline(PlannedRule):
         )
         if gone_since(at) is None:
             return [start]
-        reason = f"the camera is away {self.before.total_seconds() / 60:.0f} min before {planned.ref}"
+        reason = f"the camera is away {self.number('before', at) / 60:.0f} min before {planned.ref}"
         raised = self._raise(planned, at, Severity.LOW, AlertType.TECHNICAL, reason)
         return [start, raised, Remember(facts={"open": subject_of(at, planned)})]
 

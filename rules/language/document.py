@@ -163,6 +163,8 @@ class Document(_Part):
 
     `kind` is "document" for a rule in this language, "python" for one in `rules/` named by its id,
     "built_in" for a mechanism elsewhere, named by `module`; the last two have no triggers.
+    `also` names further Python rules of the same id, with their words. `kept_active` says why a rule
+    outside the first-release set is in force, `proved_by` the tests of a mechanism.
     """
 
     catalogue: Annotated[str, Field(pattern=r"^([GDLCXS]|M)[0-9]{1,3}$")]
@@ -184,6 +186,7 @@ class Document(_Part):
     numbers: dict[Name, Number] = Field(default={}, max_length=32)
     bounds: dict[Name, tuple[Number, Number]] = {}
     texts: Words
+    also: dict[Name, Words] = {}
     trigger: tuple[Trigger, ...] = Field(default=(), max_length=8)
     vectors: tuple[dict[str, Any], ...] = Field(default=(), max_length=64)
 

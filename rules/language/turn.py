@@ -87,6 +87,8 @@ class Turn:
     def clear(self, reason: str) -> None:
         """The cause is gone: of the open alert, or of what a shadow rule would have raised."""
         alert = self.alert()
+        if any(isinstance(decision, Clear) for decision in self.decisions):
+            return
         if (alert is not None and alert.active) or self.state is RuleState.SHADOW:
             self.decisions.append(Clear(reason=reason, subject=self.subject))
 
