@@ -79,7 +79,8 @@ def _night_began_or_ended(state: State, before: datetime, frame: Frame) -> None:
     """Offer what was offered to the people of the day to those of the night, and the other way round."""
     crew = Crew(state.registry, state.people)
     for alert in list(state.alerts.values()):
-        if crew.is_night(alert.tenant, before) == crew.is_night(alert.tenant, state.now):
+        same = crew.is_night(alert.tenant, before) == crew.is_night(alert.tenant, state.now)
+        if same or alert.id in state.offered:
             continue
         policy = policy_of(state.registry, alert)
         step = policy.steps[min(alert.step, len(policy.steps) - 1)]
