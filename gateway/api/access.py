@@ -11,6 +11,7 @@ from gateway.api.errors import NotAllowedError, NotSignedInError
 from gateway.api.security import refuse_forged
 from gateway.model.alert import Alert
 from gateway.model.registry import WHOLE_TENANT, Registry
+from gateway.model.synthetic import SYNTHETIC
 
 COOKIE = "vaka"
 SECURE_COOKIE = "__Host-vaka"
@@ -65,6 +66,7 @@ AnyActor = Annotated[Actor, Depends(Need(""))]
 AlertReader = Annotated[Actor, Depends(Need("alerts:read"))]
 AlertWriter = Annotated[Actor, Depends(Need("alerts:write"))]
 DeviceReader = Annotated[Actor, Depends(Need("devices:read"))]
+MetricsReader = Annotated[Actor, Depends(Need("metrics:read"))]
 TraceReader = Annotated[Actor, Depends(Need("trace:read"))]
 
 
@@ -73,6 +75,8 @@ def may_see(actor: Actor, alert: Alert, registry: Registry) -> bool:
 
     An alert whose ladder the registry no longer has is shown to every team of its own tenant.
     """
+    if alert.tenant == SYNTHETIC:
+        return False
     if not actor.teams or alert.assignee == actor.name:
         return True
     ladder = registry.ladders.get(alert.ladder)

@@ -23,6 +23,7 @@ from gateway.api.models import (
 from gateway.model.alert import Alert, AlertEntry
 from gateway.model.delivery import Delivery
 from gateway.model.event import Event
+from gateway.model.synthetic import SYNTHETIC
 
 ROUTER = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 SHOWN = 200
@@ -44,7 +45,7 @@ def visible_alerts(ctx: Context, actor: Actor) -> list[Alert]:
 async def closed_alerts(ctx: Context, actor: Actor, limit: int) -> list[Alert]:
     """Return the alerts closed last that the actor may see, newest first."""
     registry = ctx.board.registry
-    found = await asyncio.to_thread(ctx.store.closed_alerts, limit)
+    found = await asyncio.to_thread(ctx.store.closed_alerts, limit, without=SYNTHETIC)
     return [alert for alert in found if may_see(actor, alert, registry)]
 
 

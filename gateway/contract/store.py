@@ -77,8 +77,8 @@ class Store(Protocol):
         """Return an alert, open or closed."""
         ...
 
-    def closed_alerts(self, limit: int) -> list[Alert]:
-        """Return the alerts closed last, newest first."""
+    def closed_alerts(self, limit: int, *, without: str = "") -> list[Alert]:
+        """Return the alerts closed last, newest first; none of the tenant named in `without`."""
         ...
 
     def history(
@@ -117,6 +117,10 @@ class Store(Protocol):
 
     def alerts_of_frame(self, frame: int) -> list[Alert]:
         """Return the alerts that a frame raised or changed."""
+        ...
+
+    def unwatched(self) -> list[str]:
+        """Return the open alerts that have no deadline, or whose deadline no timer keeps; there must be none."""
         ...
 
     def close(self) -> None:

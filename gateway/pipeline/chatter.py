@@ -1,4 +1,4 @@
-"""Chatter: a device whose technical alert comes and goes becomes one alert that stays (alert rules, 5.6, S10)."""
+"""Chatter: a device whose technical alert comes and goes becomes one that stays (alert rules, 5.6, S10)."""
 
 from datetime import timedelta
 

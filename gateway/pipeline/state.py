@@ -293,6 +293,10 @@ class State:
             if deadline_key(alert.id) not in self._timers:
                 self._arm_deadline(alert.id, alert.deadline or self.now)
 
+    def reminded(self, alert_id: str) -> bool:
+        """Tell whether an open alert's deadline has its timer; True for one that is not open any more."""
+        return alert_id not in self.alerts or deadline_key(alert_id) in self._timers
+
     def offer(self, alert_id: str) -> None:
         """Ask for the alert to be routed at the end of this step: it is new, moved up, or rings again."""
         if alert_id not in self.offered:

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 
 from msgspec.structs import force_setattr
 
@@ -48,6 +49,7 @@ class JournalIntake:
     While one group is written the next one forms by itself. When the disk refuses, the group is
     kept and tried again; when `queue_frames` wait in a lane, or too many bytes in both, `offer` says
     no and the ways in hold back. Frames made inside the house always pass: their makers bound them.
+    `measured` is told the seconds of each write, in the journal's thread.
     """
 
     def __init__(self, journal: Journal, *, batch: int, queue_frames: int, urgent: Urgent) -> None:
@@ -66,6 +68,7 @@ class JournalIntake:
         self.urgent_until = 0
         self.taken = 0
         self.failing: str = ""
+        self.measured: Callable[[float], None] | None = None
 
     def offer(self, frame: Frame, sender: Sender | None = None, token: int = 0) -> bool:
         """Queue a frame; False when a limit is reached and nothing was taken."""
@@ -189,7 +192,10 @@ class JournalIntake:
 
     def _append(self, frames: list[Frame]) -> None:
         """Runs in the journal's thread; a frame gets its position here, once, before anybody else sees it."""
+        began = perf_counter()
         first = self._journal.append(frames)
+        if self.measured is not None:
+            self.measured(perf_counter() - began)
         for position, frame in enumerate(frames, first):
             force_setattr(frame, "position", position)
 

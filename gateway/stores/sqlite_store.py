@@ -15,6 +15,7 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.registry import RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
+from gateway.pipeline.state import deadline_key
 from gateway.stores.events import event_of_body, first_place, rows_of_events
 from gateway.stores.schema import SCHEMA, VERSION
 from gateway.stores.sqlite import SqliteFile, from_us, insert, to_us, transaction
@@ -148,10 +149,29 @@ class SqliteStore:
         found = self._decoded("SELECT body FROM alerts WHERE id = ?", (alert_id,), Alert)
         return found[0] if found else None
 
-    def closed_alerts(self, limit: int) -> list[Alert]:
-        """Return the alerts closed last, newest first."""
-        query = "SELECT body FROM alerts WHERE open = 0 ORDER BY raised_us DESC LIMIT ?"
-        return self._decoded(query, (limit,), Alert)
+    def closed_alerts(self, limit: int, *, without: str = "") -> list[Alert]:
+        """Return the alerts closed last, newest first; none of the tenant named in `without`."""
+        query = (
+            "SELECT body FROM alerts WHERE open = 0 AND json_extract(body, '$.tenant') <> ? "
+            "ORDER BY raised_us DESC LIMIT ?"
+        )
+        return self._decoded(query, (without, limit), Alert)
+
+    def unwatched(self) -> list[str]:
+        """Return the open alerts that have no deadline, or whose deadline no timer keeps."""
+        both = "SELECT 0, body FROM alerts WHERE open = 1 UNION ALL SELECT 1, body FROM timers"
+        alerts, timers = msgspec.json.Decoder(Alert), msgspec.json.Decoder(Timer)
+        opened: list[Alert] = []
+        kept: dict[str, datetime] = {}
+        for is_timer, body in self._file.ask(both):  # one statement, so that both are of one moment
+            if is_timer:
+                timer = timers.decode(body)
+                kept[timer.key] = timer.due_at
+            else:
+                opened.append(alerts.decode(body))
+        return [
+            one.id for one in opened if one.deadline is None or kept.get(deadline_key(one.id)) != one.deadline
+        ]
 
     def history(
         self, alert_id: str, *, after: int | None = None, limit: int | None = None

@@ -1,6 +1,7 @@
 """All words that people read, in Swedish and English, with the same keys in both."""
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,11 @@ class Texts:
     def get(self, key: str, otherwise: str) -> str:
         """Return a word that may be unknown, as the name of a vendor's or a later version's thing."""
         return self.words.get(key, otherwise)
+
+    def filled(self, key: str, values: Mapping[str, object], otherwise: str) -> str:
+        """Return the sentence of a key that may be unknown, with its values; `otherwise` as it is."""
+        sentence = self.words.get(key)
+        return otherwise if sentence is None else sentence.format_map(_Lenient(values))
 
     def alert(self, alert: Alert) -> str:
         """Return the sentence of an alert; an unknown text falls back to the rule's id."""
