@@ -11,6 +11,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from gateway.api.passwords import hash_password, new_token
+from gateway.commands import contacts as book
 from gateway.commands import decode as decoding
 from gateway.commands import doctor as examination
 from gateway.commands import inspect
@@ -36,6 +37,8 @@ app = typer.Typer(
 )
 journal = typer.Typer(help="Look at the journal.", no_args_is_help=True)
 app.add_typer(journal, name="journal")
+contacts = typer.Typer(help="Where people at work can be reached.", no_args_is_help=True)
+app.add_typer(contacts, name="contacts")
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="The TOML file; without it the defaults.")
@@ -149,6 +152,29 @@ def journal_export(
     """Write the journal to standard output as JSON lines; it holds what devices sent: handle it as such."""
     for line in inspect.export_journal(_directory(config, data), after, until):
         sys.stdout.write(line + "\n")
+
+
+@contacts.command("list")
+@_plainly
+def contacts_list(config: Config = None, data: Data = None) -> None:
+    """Say who can be reached by which channels; addresses are not shown."""
+    for line in book.noted(_directory(config, data)):
+        typer.echo(line)
+
+
+@contacts.command("note")
+@_plainly
+def contacts_note(recipient: str, kind: str, config: Config = None, data: Data = None) -> None:
+    """Note a phone, sms, voice or email address of a person or team; it is asked for, never an argument."""
+    address = typer.prompt("Address", hide_input=sys.stdin.isatty(), err=True)
+    typer.echo(book.note(_directory(config, data), recipient, kind, address))
+
+
+@contacts.command("remove")
+@_plainly
+def contacts_remove(recipient: str, kind: str, config: Config = None, data: Data = None) -> None:
+    """Forget all addresses of a kind (also webpush)."""
+    typer.echo(book.remove(_directory(config, data), recipient, kind))
 
 
 @app.command()

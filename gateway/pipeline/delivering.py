@@ -14,6 +14,7 @@ from gateway.model.status import Timer
 from gateway.pipeline.state import DELIVERY_OWNER, State
 
 ID_BYTES = 10
+PAGE = "page"
 LATER = frozenset({"sms", "voice", "email"})
 """Channels that cost money or disturb whoever is off the page; every other one rings at once."""
 SILENT = frozenset({"console", "webhook"})
@@ -90,6 +91,33 @@ def displayed(state: State, delivery: Delivery) -> None:
     for one in _of(state, delivery.alert, delivery.recipient):
         if one.rung > 0 and one.state is DeliveryState.QUEUED:
             state.put_delivery(replace(one, state=DeliveryState.SKIPPED, reason="seen before it was sent"))
+
+
+def shown(state: State, alert_id: str, recipient: str, frame: Frame) -> bool:
+    """A page shows the alert to the recipient; False when nothing to them is outstanding.
+
+    A page that was opened only after the ring is a delivery of its own: the one of then has failed.
+    """
+    theirs = _of(state, alert_id, recipient)
+    if not theirs:
+        return False
+    newest = max(theirs, key=lambda one: one.round)
+    page = next((one for one in theirs if one.channel == PAGE and one.round == newest.round), None)
+    if page is None:
+        page = replace(
+            newest,
+            id=_id(f"{newest.id}\0shown"),
+            channel=PAGE,
+            reason="",
+            rung=0,
+            after=newest.id,
+            queued_at=state.now,
+            due_at=None,
+            frame=frame.position,
+        )
+    state.put_delivery(replace(page, state=DeliveryState.DISPLAYED))
+    displayed(state, page)
+    return True
 
 
 def settle(state: State) -> None:

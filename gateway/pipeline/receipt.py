@@ -5,11 +5,12 @@ from msgspec.structs import replace
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.frame import Frame
 from gateway.model.trace import Trace, Verdict
-from gateway.pipeline.delivering import displayed, failed
+from gateway.pipeline.delivering import displayed, failed, shown
 from gateway.pipeline.state import State
 
 AGAIN = "again"
 """Marks a failure of the channel itself, which may pass: `delivery/failed/<id>/again`."""
+SHOWN = "shown"
 MAX_REASON = 200
 _FURTHER = (
     DeliveryState.QUEUED,
@@ -23,11 +24,15 @@ _UNPROVED = frozenset({DeliveryState.QUEUED, DeliveryState.SENT})
 
 
 def receipt(state: State, frame: Frame) -> None:
-    """Apply `delivery/<state>/<id>` with the channel's reason as payload.
+    """Apply `delivery/<state>/<id>` with a reason as payload, or `shown/<alert>` with a recipient.
 
     A proof holds once it is there: one that comes twice, late or out of order takes nothing back.
     """
     parts = frame.channel.split("/")
+    if parts[0] == SHOWN and len(parts) == 2:
+        if not shown(state, parts[1], frame.payload.decode(errors="replace"), frame):
+            _ignore(state, frame, "nothing is outstanding that could be shown")
+        return
     delivery = state.deliveries.get(parts[2]) if len(parts) in (3, 4) and parts[0] == "delivery" else None
     if delivery is None or parts[1] not in set(DeliveryState):
         _ignore(state, frame, "no such delivery waits for a receipt")

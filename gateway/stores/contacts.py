@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gateway.contract import StoreUnavailableError
 from gateway.stores.sqlite import SqliteFile, transaction
 
 VERSION = 1
@@ -23,8 +24,8 @@ class SqliteContacts:
     """A contact book on disk; several processes may use it at once (`vaka contacts` beside the gateway)."""
 
     def __init__(self, path: Path) -> None:
+        _make_private(path)
         self._file = SqliteFile(path, SCHEMA, VERSION)
-        path.chmod(0o600)
 
     def addresses(self, recipient: str, channel: str) -> list[str]:
         """Return the addresses of a team or person for a channel, newest last; StoreUnavailableError."""
@@ -63,3 +64,13 @@ class SqliteContacts:
     def close(self) -> None:
         """Release the file."""
         self._file.close()
+
+
+def _make_private(path: Path) -> None:
+    """Let only the gateway's user read the file; SQLite's own files beside it take the same mode."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except OSError as error:
+        raise StoreUnavailableError(f"{path}: cannot be kept: {error.strerror}") from error
