@@ -1,11 +1,11 @@
-"""Locks: a door left unlocked after a visit (L1), opened at night (L2), a lock that is stuck (L10)."""
+"""Locks: a door left unlocked after a visit (L1), opened at night (L2)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Say, Situation
-from gateway.model.alert import AlertType, Severity
+from gateway.model.alert import AlertType, Route, Severity
 from gateway.model.event import Event
 from gateway.model.status import Timer
 from gateway.model.vocabulary import DeviceKind, LockValues, Means
@@ -148,42 +148,10 @@ class DoorAtNight(BaseRule):
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="door_at_night",
+            route=Route.NIGHT_PATROL,
             reason="the door was opened at night, and no staff is known to be there",
             accept_within_s=self.accept_s,
             values=lateness(event),
             subject=at.home.id,
             occurred_at=opened_at,
         )
-
-
-class LockJammed(BaseRule):
-    """The bolt is stuck or only half out: Medium (alert rules, 5.3 L10)."""
-
-    id: ClassVar[str] = "lock_jammed"
-    catalogue: ClassVar[str] = "L10"
-    stuck: ClassVar[frozenset[str]] = frozenset({"lock.jammed", "lock.not_fully_locked"})
-    listens: ClassVar[frozenset[str]] = stuck | OPENED | {"lock.locked"}
-
-    def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
-        """Raise on a stuck bolt, clear when it moves again."""
-        if event.type not in self.stuck:
-            return self._moved(event, at)
-        if at.status().slots.get("lock", event.type) not in self.stuck:
-            return [Say(reason="the fault is older than the lock's present state")]
-        what = "is jammed" if event.type == "lock.jammed" else "did not lock fully"
-        raised = Raise(
-            severity=Severity.MEDIUM,
-            type=AlertType.PERSON,
-            text="lock_jammed",
-            reason=f"the lock {what}",
-            accept_within_s=ACCEPT_MEDIUM_S,
-            values=lateness(event),
-            occurred_at=happened_at(event),
-        )
-        return [raised]
-
-    def _moved(self, event: Event, at: Situation) -> Sequence[Decision]:
-        alert = at.open_alert()
-        if alert is None or not alert.active or at.status().slots.get("lock") != event.type:
-            return NOTHING
-        return [Clear(reason="the lock moves again")]

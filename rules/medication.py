@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Say, Situation
-from gateway.model.alert import AlertType, Severity
+from gateway.model.alert import AlertType, Route, Severity
 from gateway.model.event import Event
 from gateway.model.registry import Window
 from gateway.model.status import Timer
@@ -115,6 +115,7 @@ class DoseMissed(PlannedRule):
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="dose_missed",
+            route=Route.CARE_DELEGATED,
             reason=reason,
             accept_within_s=self.accept_s,
             values={"dose": dose, **values},
@@ -165,6 +166,7 @@ class DispenserJam(BaseRule):
             severity=Severity.MEDIUM if near else Severity.LOW,
             type=AlertType.PERSON if near else AlertType.TECHNICAL,
             text="dispenser_jam",
+            route=Route.CARE_DELEGATED if near else "",
             reason="the dispenser is stuck" + (f", and {near.ref} is near" if near else ""),
             accept_within_s=self.accept_medium_s if near else ACCEPT_LOW_S,
             occurred_at=datetime.fromisoformat(timer.note),
@@ -184,7 +186,13 @@ class DispenserJam(BaseRule):
         reason = f"still stuck, and {near.ref} is near"
         accept = self.accept_medium_s
         return [
-            Change(severity=Severity.MEDIUM, type=AlertType.PERSON, reason=reason, accept_within_s=accept)
+            Change(
+                severity=Severity.MEDIUM,
+                type=AlertType.PERSON,
+                route=Route.CARE_DELEGATED,
+                reason=reason,
+                accept_within_s=accept,
+            )
         ]
 
 
@@ -228,6 +236,7 @@ class DispenserOffline(BaseRule):
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="dispenser_offline_dose",
+            route=Route.CARE_DELEGATED,
             reason=reason,
             accept_within_s=self.accept_s,
             values={"minutes": round((at.now - gone).total_seconds() / 60)},

@@ -3,7 +3,7 @@
 from gateway.contract import Rule
 from rules.arrivals import LockOffline, NoContact
 from rules.alarms import Fall, Sos
-from rules.locks import DoorAtNight, LockJammed, UnlockedAfterVisit
+from rules.locks import DoorAtNight, UnlockedAfterVisit
 from rules.medication import DispenserJam, DispenserOffline, DoseMissed
 from rules.supervision import AbnormalLook, CameraOffline, LookMissed, NotVisible
 from rules.system import ClockFault, DeviceOffline, DeviceSilent, LateEvent
@@ -21,7 +21,6 @@ PLAIN: tuple[Rule, ...] = (
     DispenserOffline(),
     UnlockedAfterVisit(),
     DoorAtNight(),
-    LockJammed(),
     LockOffline(),
     LookMissed(),
     CameraOffline(),

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import ClassVar
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Say, Situation
-from gateway.model.alert import AlertType, Severity
+from gateway.model.alert import AlertType, Route, Severity
 from gateway.model.event import Event
 from gateway.model.registry import Window
 from gateway.model.status import Timer
@@ -52,6 +52,7 @@ class LookMissed(PlannedRule):
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="look_missed",
+            route=Route.NIGHT_PATROL,
             reason=f"the planned look was not done: {overdue(planned, at, self.due_at(planned, at))}",
             accept_within_s=ACCEPT_MEDIUM_S,
             values={"slot": planned.ref},
@@ -151,6 +152,7 @@ class NotVisible(BaseRule):
             severity=severity,
             type=AlertType.PERSON,
             text="not_visible",
+            route=Route.NIGHT_PATROL,
             reason=reason,
             accept_within_s=accept,
             values=lateness(event) if event else {},
@@ -174,6 +176,7 @@ class AbnormalLook(BaseRule):
             severity=Severity.HIGH,
             type=AlertType.PERSON,
             text="abnormal_look",
+            route=Route.NIGHT_PATROL,
             reason="the operator marked the look abnormal",
             accept_within_s=ACCEPT_HIGH_S,
             values=lateness(event),
@@ -242,6 +245,7 @@ class CameraOffline(PlannedRule):
         change = Change(
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
+            route=Route.NIGHT_PATROL,
             reason="the look becomes a physical visit",
             accept_within_s=ACCEPT_MEDIUM_S,
             subject=alert.subject,
@@ -262,6 +266,7 @@ class CameraOffline(PlannedRule):
             severity=severity,
             type=kind,
             text="camera_offline",
+            route=Route.NIGHT_PATROL if kind is AlertType.PERSON else "",
             reason=reason,
             accept_within_s=self.accept_low_s if severity is Severity.LOW else ACCEPT_MEDIUM_S,
             values={"slot": planned.ref},
