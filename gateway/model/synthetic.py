@@ -1,4 +1,4 @@
-"""Synthetic: the made-up tenant whose alarm goes through the whole chain again and again, to see it arrive."""
+"""Synthetic: the made-up tenant whose alarm goes through the whole chain again and again, as a test."""
 
 from datetime import UTC, datetime
 

@@ -11,12 +11,13 @@ from hashlib import blake2b
 import msgspec
 from msgspec.structs import replace
 
-from gateway.model.alert import Alert, AlertEntry, AlertState, AlertType, Route, Severity
+from gateway.model.alert import Alert, AlertState, AlertType, Route, Severity
 from gateway.model.people import ContextKind
 from gateway.model.status import Timer
-from gateway.pipeline import flood
+from gateway.pipeline import flood, history
 from gateway.pipeline.cause import Cause
 from gateway.pipeline.chatter import FORGET
+from gateway.pipeline.policy import ladder_of_tenant, snapshot
 from gateway.pipeline.protection import cause_of, unprotected
 from gateway.pipeline.state import State
 
@@ -144,9 +145,11 @@ def _begin(state: State, matter: Matter, alert: Alert, frame: int) -> Alert:
     rule, subject, old = matter.rule, matter.subject, matter.open_in(state)
     _disturbed(state, alert.tenant, subject, on=True)
     if old is not None:
-        again = replace(old, active=True, state=AlertState.OFFERED, assignee=None, step=0)
+        again = replace(_anew(old), active=True, assignee=None)
         return _keep(state, again, "repeated", frame, "it has begun again")
     planned = rule == OUTAGE and _planned(state, subject)
+    route = Route.OPERATIONS if rule == OUTAGE else alert.route
+    ladder = ladder_of_tenant(state.registry, alert.tenant, route) if rule == OUTAGE else alert.ladder
     incident = Alert(
         id=blake2b(f"{rule}\0{subject}\0{frame}".encode(), digest_size=ID_BYTES).hexdigest(),
         rule=rule,
@@ -162,10 +165,11 @@ def _begin(state: State, matter: Matter, alert: Alert, frame: int) -> Alert:
         occurred_at=state.now,
         raised_at=state.now,
         count=0,
-        ladder=state.registry.homes[alert.home].technical_ladder,
+        ladder=ladder,
+        policy=snapshot(state.registry, ladder),
         deadline=state.now + timedelta(seconds=ACCEPT_S[rule]),
         accept_within_s=ACCEPT_S[rule],
-        route=Route.OPERATIONS if rule == OUTAGE else alert.route,
+        route=route,
         version=0,
     )
     return _keep(state, incident, "raised", frame, incident.reason)
@@ -250,8 +254,13 @@ def _end(state: State, incident: Alert, frame: int) -> None:
 def _release(state: State, alert: Alert, frame: int, why: str) -> Alert:
     state_now = AlertState.OFFERED if alert.state is AlertState.SUPPRESSED else alert.state
     deadline = state.now + timedelta(seconds=alert.accept_within_s)
-    freed = replace(alert, state=state_now, suppressed_by="", incident="", step=0, deadline=deadline)
+    freed = replace(_anew(alert), state=state_now, suppressed_by="", incident="", deadline=deadline)
     return _keep(state, freed, "released_from_incident", frame, why)
+
+
+def _anew(alert: Alert) -> Alert:
+    """Offer it from the first step of its policy."""
+    return replace(alert, state=AlertState.OFFERED, step=0, wave=0, asked=())
 
 
 def _over(state: State, matter: Matter, frame: int, why: str) -> None:
@@ -292,14 +301,5 @@ def _planned(state: State, vendor: str) -> bool:
 
 def _keep(state: State, alert: Alert, action: str, frame: int, detail: str) -> Alert:
     kept = replace(alert, version=alert.version + 1)
-    entry = AlertEntry(
-        alert=kept.id,
-        version=kept.version,
-        at=state.now,
-        action=action,
-        actor="vaka",
-        frame=frame,
-        detail=detail,
-    )
-    state.put_alert(kept, entry)
+    history.write(state, kept, action, frame, detail=detail)
     return kept

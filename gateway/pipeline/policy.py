@@ -38,6 +38,19 @@ def ladder_of(registry: Registry, home: Home, route: Route, kind: AlertType) -> 
     return home.technical_ladder
 
 
+def ladder_of_tenant(registry: Registry, tenant: str, route: Route) -> str:
+    """Return the ladder of an alert that is about no home: its tenant's, else that of its homes' technology.
+
+    "" where there is neither: then everybody of the tenant is asked.
+    """
+    own = registry.tenants[tenant].ladders
+    for wanted in (route, *NEXT_BEST.get(route, ()), Route.TECHNICAL):
+        if wanted in own:
+            return own[wanted]
+    theirs = (home.technical_ladder for home in registry.homes.values() if home.tenant == tenant)
+    return next(theirs, "")
+
+
 def snapshot(registry: Registry, ladder: str) -> Policy:
     """Return a ladder as an alert keeps it, ended by the tenant's failsafe where it does not end there."""
     found = registry.ladders.get(ladder)

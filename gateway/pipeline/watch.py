@@ -3,40 +3,32 @@
 Findings come from the service as frames; what the state alone can tell is looked at on timers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import blake2b
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.model.alert import Alert, AlertEntry, AlertType, Outcome, Route, Severity
+from gateway.model.alert import Alert, AlertType, Outcome, Route, Severity
 from gateway.model.frame import Frame
 from gateway.model.status import Timer
+from gateway.model.synthetic import SYNTHETIC
 from gateway.model.trace import Trace, Verdict
+from gateway.pipeline import history
+from gateway.pipeline.findings import LOOKED, Finding, Values, looked
+from gateway.pipeline.policy import ladder_of_tenant, snapshot
 from gateway.pipeline.state import State
 
 OWNER = "watch"
 ID_BYTES = 10
 EVERY = timedelta(hours=1)
-STANDING = timedelta(hours=24)
-"""An alarm that is open for longer stands (alert rules, 5.6, S11)."""
+SOON = timedelta(seconds=5)
+"""So long after a change of people or plans the state is looked at: changes come in crowds."""
 WEEK = timedelta(days=7)
 FALSE_A_WEEK = 1
 """False alarms of one rule about one person in a week that are not too many (alert rules, 5.6, S14)."""
 MAX_DETAIL = 300
-
-Values = dict[str, str | int | float | bool]
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that is wrong: what kind, about what, in whose tenant ("" for everybody's)."""
-
-    kind: str
-    subject: str = "gateway"
-    tenant: str = ""
-    reason: str = ""
-    values: Values = {}
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,11 +85,20 @@ def begin(state: State) -> None:
     state.arm(Timer(owner=OWNER, subject="state", name="look", due_at=state.now, set_at=state.now))
 
 
+def soon(state: State) -> None:
+    """Look again in a moment: who works, or who can be reached, has changed."""
+    timer = Timer(owner=OWNER, subject="state", name="look", due_at=state.now + SOON, set_at=state.now)
+    armed = state.timer(timer.key)
+    if armed is None or armed.due_at > timer.due_at:
+        state.arm(timer)
+
+
 def look(state: State, timer: Timer, frame: Frame) -> None:
     """Look at what the state alone can tell, and again in an hour."""
     state.arm(msgspec.structs.replace(timer, due_at=state.now + EVERY, set_at=state.now))
-    for kind, find in LOOKS.items():
-        tell(state, frame, kind, find(state))
+    findings = looked(state)
+    for kind in LOOKED:
+        tell(state, frame, kind, [one for one in findings if one.kind == kind])
 
 
 def learn(state: State, frame: Frame) -> None:
@@ -114,7 +115,7 @@ def tell(state: State, frame: Frame, kind: str, findings: list[Finding]) -> None
         (tenant, one.subject): one
         for one in findings
         for tenant in ((one.tenant,) if one.tenant else tenants)
-        if tenant in tenants
+        if tenant in tenants and tenant != SYNTHETIC
     }
     known = {(one.tenant, one.subject): one for one in state.alerts.values() if one.rule == kind}
     for key, finding in wanted.items():
@@ -132,6 +133,7 @@ def tell(state: State, frame: Frame, kind: str, findings: list[Finding]) -> None
 
 def _raise(state: State, frame: Frame, tenant: str, finding: Finding) -> None:
     kind = KINDS[finding.kind]
+    ladder = ladder_of_tenant(state.registry, tenant, kind.route)
     name = f"{finding.kind}\0{tenant}\0{finding.subject}\0{frame.position}"
     alert = Alert(
         id=blake2b(name.encode(), digest_size=ID_BYTES).hexdigest(),
@@ -147,7 +149,8 @@ def _raise(state: State, frame: Frame, tenant: str, finding: Finding) -> None:
         frame=frame.position,
         occurred_at=state.now,
         raised_at=state.now,
-        ladder="",
+        ladder=ladder,
+        policy=snapshot(state.registry, ladder),
         deadline=state.now + timedelta(seconds=kind.accept_within_s),
         accept_within_s=kind.accept_within_s,
         route=kind.route,
@@ -159,41 +162,7 @@ def _raise(state: State, frame: Frame, tenant: str, finding: Finding) -> None:
 
 def _keep(state: State, frame: Frame, alert: Alert, action: str, detail: str) -> None:
     kept = replace(alert, version=alert.version + 1)
-    entry = AlertEntry(
-        alert=kept.id,
-        version=kept.version,
-        at=state.now,
-        action=action,
-        actor="vaka",
-        frame=frame.position,
-        detail=detail[:MAX_DETAIL],
-    )
-    state.put_alert(kept, entry)
-
-
-# --- what the state alone can tell ---
-
-
-def _standing(state: State) -> list[Finding]:
-    before = state.now - STANDING
-    old: dict[str, int] = {}
-    for alert in state.alerts.values():
-        if alert.raised_at < before and alert.rule not in KINDS and not alert.incident:
-            old[alert.tenant] = old.get(alert.tenant, 0) + 1
-    return [
-        Finding(
-            kind="standing_alarms",
-            subject="alarms",
-            tenant=tenant,
-            reason=f"{n} alarms are open for more than 24 h",
-            values={"n": n},
-        )
-        for tenant, n in sorted(old.items())
-    ]
-
-
-LOOKS: Mapping[str, Callable[[State], list[Finding]]] = {"standing_alarms": _standing}
-"""What is looked at every hour, and when the registry changes, by kind."""
+    history.write(state, kept, action, frame, detail=detail[:MAX_DETAIL])
 
 
 def _count_false(state: State, frame: Frame, alert: Alert) -> None:

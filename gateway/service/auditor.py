@@ -19,7 +19,8 @@ from gateway.model.alert import Alert
 from gateway.model.delivery import DeliveryState
 from gateway.model.frame import Frame, Transport
 from gateway.model.synthetic import SYNTHETIC
-from gateway.pipeline.watch import Finding, Report
+from gateway.pipeline.findings import Finding
+from gateway.pipeline.watch import Report
 from gateway.service.board import Board
 from gateway.service.deadman import DeadMan
 from gateway.service.engine import Engine
