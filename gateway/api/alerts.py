@@ -10,6 +10,7 @@ from gateway.api.answers import AUDIT, Answer, find_alert, give_answer
 from gateway.api.auth import Actor
 from gateway.api.context import Context
 from gateway.api.errors import problems
+from gateway.api.incidents import is_hidden
 from gateway.api.models import (
     AlertDetail,
     AlertList,
@@ -36,10 +37,14 @@ After = Annotated[
 _ANSWERED = problems(202, 401, 403, 404, 409, 503)
 
 
-def visible_alerts(ctx: Context, actor: Actor) -> list[Alert]:
-    """Return the open alerts that have come to one of the actor's teams, most severe first."""
-    registry = ctx.board.registry
-    return [alert for alert in ctx.board.open_alerts() if may_see(actor, alert, registry)]
+def visible_alerts(ctx: Context, actor: Actor, *, collapsed: bool = False) -> list[Alert]:
+    """Return the open alerts that have come to one of the actor's teams, most severe first.
+
+    Those an incident speaks for are left out unless `collapsed`: the incident says how many they are.
+    """
+    board = ctx.board
+    seen = [alert for alert in board.open_alerts() if may_see(actor, alert, board.registry)]
+    return seen if collapsed else [alert for alert in seen if not is_hidden(board, alert)]
 
 
 async def closed_alerts(ctx: Context, actor: Actor, limit: int) -> list[Alert]:
@@ -90,9 +95,14 @@ async def list_alerts(
     actor: AlertReader,
     state: Annotated[Literal["open", "closed"], Query(description="Closed ones come newest first.")] = "open",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    collapsed: Annotated[bool, Query(description="Also those that an incident speaks for.")] = False,  # noqa: FBT002 - a query parameter has no name but this
 ) -> AlertList:
     """List the alerts that have come to the actor's teams. `limit` holds for closed ones only."""
-    found = visible_alerts(ctx, actor) if state == "open" else await closed_alerts(ctx, actor, limit)
+    found = (
+        visible_alerts(ctx, actor, collapsed=collapsed)
+        if state == "open"
+        else await closed_alerts(ctx, actor, limit)
+    )
     return AlertList(cursor=ctx.board.cursor, alerts=[AlertView.of(alert) for alert in found])
 
 

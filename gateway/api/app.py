@@ -7,7 +7,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from gateway.api import alerts, devices, engineer, health, hooks, live, login, pages, reached, trace
+from gateway.api import (
+    alerts,
+    devices,
+    engineer,
+    health,
+    hooks,
+    incidents,
+    live,
+    login,
+    pages,
+    reached,
+    trace,
+)
 from gateway.api import metrics as metrics_route
 from gateway.api.context import Context, OwnWord, context
 from gateway.api.errors import ApiError, NotSignedInError, Problem, RefusedError, UnavailableError
@@ -61,6 +73,7 @@ def create_app(
         trace,
         login,
         health,
+        incidents,
         metrics_route,
         pages,
         engineer,

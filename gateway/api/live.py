@@ -77,7 +77,7 @@ async def live_page(
 
 
 def _drawn(drawing: Drawing, alert: Alert, seen_by: Viewer) -> dict[str, Any]:
-    is_open = alert.state is not AlertState.CLOSED
+    is_open = alert.state is not AlertState.CLOSED and not alert.incident
     return {
         "id": alert.id,
         "open": is_open,

@@ -46,6 +46,7 @@ class AlertView(_View):
     deadline: datetime | None = Field(description="When silence becomes the next step; null when closed.")
     assignee: str | None
     outcome: Outcome | None
+    incident: str = Field(description='The open alert that speaks for this one too, "" for none.')
     version: int = Field(description="Grows with every change.")
 
     @classmethod

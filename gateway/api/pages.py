@@ -11,15 +11,18 @@ from gateway.api.alerts import SHOWN, After, closed_alerts, course_of, visible_a
 from gateway.api.answers import AUDIT, Answer, find_alert, give_answer
 from gateway.api.context import Context
 from gateway.api.errors import RefusedError
+from gateway.api.incidents import incident_of
 from gateway.api.live import DRAWN_AT_ONCE
 from gateway.api.login import inside
 from gateway.api.models import EventView
 from gateway.api.texts import Texts
 from gateway.api.view import Drawing, first_of, queue_of, viewer
 from gateway.model.alert import AlertState, Outcome
+from gateway.pipeline.incident import INCIDENTS
 
 ROUTER = APIRouter(include_in_schema=False)
 SHOWN_CLOSED = 100
+SHOWN_HIDDEN = 100
 
 
 @ROUTER.get("/")
@@ -64,6 +67,7 @@ async def alert_page(
         "card": drawing.card(alert, viewer(request, ctx)),
         "course": course,
         "shown": SHOWN,
+        "incident": incident_of(ctx.board, alert, SHOWN_HIDDEN) if alert.rule in INCIDENTS else None,
         "events": [EventView.of(event).model_dump(mode="python") for event in course.events],
     }
     return drawing.page(request, "alert.html", values)
