@@ -15,7 +15,9 @@ from gateway.commands import contacts as book
 from gateway.commands import decode as decoding
 from gateway.commands import doctor as examination
 from gateway.commands import inspect
+from gateway.commands import rules as rulebook
 from gateway.commands.demo import demo as play
+from gateway.commands.people_app import add_commands
 from gateway.commands.serve import serve as run
 from gateway.commands.serve import set_up_logging
 from gateway.config import Settings, load_settings
@@ -37,6 +39,8 @@ app = typer.Typer(
 )
 journal = typer.Typer(help="Look at the journal.", no_args_is_help=True)
 app.add_typer(journal, name="journal")
+rules = typer.Typer(help="Look at the rules, and try them.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
 contacts = typer.Typer(help="Where people at work can be reached.", no_args_is_help=True)
 app.add_typer(contacts, name="contacts")
 
@@ -101,6 +105,43 @@ def check(config: Config = None) -> None:
     if registry is not None:
         told = f"{len(registry.homes)} homes, {len(registry.enrolments)} enrolled devices"
     typer.echo(f"{config or 'defaults'}: good ({told})")
+
+
+Asked = Annotated[list[str] | None, typer.Argument(help="Catalogue ids or names; without them every rule.")]
+
+
+@rules.command("lint")
+@_plainly
+def rules_lint(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files or folders; without them rules_dir.")] = None,
+    config: Config = None,
+) -> None:
+    """Read rule files, compile them and try their vectors, in a process of their own; one line a fault."""
+    faults = rulebook.lint(load_settings(config), files or [])
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if faults:
+        raise typer.Exit(2)
+    typer.echo("good")
+
+
+@rules.command("test")
+@_plainly
+def rules_test(wanted: Asked = None, config: Config = None) -> None:
+    """Run every rule's own vectors through the real steps in virtual time."""
+    results = list(rulebook.trials(rulebook.entries(load_settings(config), wanted or [])))
+    for _, line in results:
+        typer.echo(line)
+    if not all(held for held, _ in results):
+        raise typer.Exit(1)
+
+
+@rules.command("explain")
+@_plainly
+def rules_explain(wanted: Asked = None, config: Config = None) -> None:
+    """Say in words what the rules do, with their numbers."""
+    for line in rulebook.explanations(rulebook.entries(load_settings(config), wanted or [])):
+        typer.echo(line)
 
 
 @app.command()
@@ -213,6 +254,9 @@ def secret() -> None:
 def _directory(config: Path | None, data: Path | None) -> Path:
     settings: Settings = load_settings(config)
     return data or settings.data_dir
+
+
+add_commands(app, _plainly)
 
 
 def main() -> None:

@@ -83,6 +83,9 @@ def expired(state: State, timer: Timer, frame: Frame) -> None:
         version=alert.version + 1,
     )
     action = _expiry(alert, rung)
+    if alert.state is AlertState.OFFERED:
+        steps = len(policy_of(state.registry, rung).steps)
+        late = f"step {rung.step + 1} of {steps}{', the last, again' if again else ''} {late}".rstrip()
     if action == "arrival_missed":
         late = f"X6: no sign of {alert.assignee} at the home by the time of arrival {late}".rstrip()
     history.write(state, changed, action, frame, detail=late)

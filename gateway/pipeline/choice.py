@@ -104,6 +104,18 @@ def unreachable(crew: Crew, staff: str) -> str:
     return "; ".join(f"{reach.channel}: {reach.reason or 'unreachable'}" for reach in known)
 
 
+def reasons(state: State, alert: Alert, who: str) -> str:
+    """Say why somebody is asked, as the choice saw them."""
+    staff = state.people.known(state.registry, who)
+    if staff is None:
+        return "answers as one, at all hours" if who in state.registry.teams else "everybody of the tenant"
+    km = _away_km(state, alert, who)
+    said = [f"on duty in {', '.join(staff.teams)}", *sorted(staff.roles), *sorted(staff.competences)]
+    said.append(f"{km:.1f} km away" if km < UNKNOWN_KM else "place not known")
+    said.append(f"{open_alerts_of(state, who)} open alerts")
+    return ", ".join(said)
+
+
 def _ready(crew: Crew, team: str, role: str, at: datetime, skipped: list[str]) -> list[str]:
     """Return who of a team can be asked now; the reasons of the others are added to `skipped`."""
     on = crew.on_duty(team, at)

@@ -64,13 +64,22 @@ class _Reachability(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def people(state: State, frame: Frame) -> None:
-    """Take up `people/shifts|visits|staff`, `context/<id>/set|end` or `staff/<ref>/reach`, or refuse it."""
+def people(state: State, frame: Frame) -> list[tuple[str, str]]:
+    """Take up `people/shifts|visits|staff`, `context/<id>/set|end` or `staff/<ref>/reach`, or refuse it.
+
+    Returns the homes and kinds of the contexts that are new, moved or gone, for the rules that follow them.
+    """
+    before = dict(state.contexts)
     try:
         _take(state, frame)
     except (Refused, msgspec.DecodeError, UnicodeDecodeError) as refusal:
         state.changes.refusals[frame.position] = str(refusal)
         state.trace(Trace(frame.position, "people", Verdict.REFUSED, str(refusal)))
+        return []
+    if frame.channel.startswith("staff/"):
+        return []
+    changed = set(before.items()) ^ set(state.contexts.items())
+    return sorted({(one.home, one.kind.value) for _, one in changed if one.home})
 
 
 def _take(state: State, frame: Frame) -> None:

@@ -11,7 +11,14 @@ from gateway.pipeline import flood, incident, watch
 from gateway.pipeline.answer import answer, expired
 from gateway.pipeline.arrival import witness
 from gateway.pipeline.coverage import refuse_hollow
-from gateway.pipeline.decide import RuleBook, judge_enrolled, judge_event, judge_rejection, judge_timer
+from gateway.pipeline.decide import (
+    RuleBook,
+    judge_context,
+    judge_enrolled,
+    judge_event,
+    judge_rejection,
+    judge_timer,
+)
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
 from gateway.pipeline.delivering import overdue, settle
 from gateway.pipeline.handover import change_of_hours, expect
@@ -57,7 +64,9 @@ class Walk:
         if frame.transport not in INTERNAL:
             self._device(state, frame, decoded, known, processed_at)
         elif frame.channel.startswith(OF_PEOPLE):
-            people(state, frame)
+            for home, kind in people(state, frame):
+                judge_context(state, self.rules, home, kind, frame)
+            watch.soon(state)
         elif frame.transport is Transport.PERSON:
             answer(state, frame)
         elif frame.transport is Transport.CLOCK:
