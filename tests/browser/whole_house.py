@@ -135,7 +135,7 @@ class House:
 
 
 @contextmanager
-def running(folder: Path, **api: Any) -> Iterator[House]:
+def running(folder: Path, channels: dict[str, Any] | None = None, **api: Any) -> Iterator[House]:
     """Start a gateway over a folder; `api` are settings of its HTTP side."""
     settings = Settings.model_validate(
         {
@@ -143,6 +143,7 @@ def running(folder: Path, **api: Any) -> Iterator[House]:
             "registry": registry_file(folder),
             "listener": {"enabled": False},
             "api": {"port": 0, **api},
+            "channels": channels or {},
         }
     )
     (folder / "data").mkdir(exist_ok=True)
