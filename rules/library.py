@@ -77,7 +77,7 @@ def joined(entries: Iterable[RuleEntry]) -> dict[str, dict[str, str]]:
 
 
 def _entry(document: Document) -> RuleEntry:
-    named = {document.id: document.texts, **document.also}
+    named = {document.id: document.texts, **document.also, **dict.fromkeys(document.answers_for, document.texts)}
     return RuleEntry(
         catalogue=document.catalogue,
         id=document.id,
@@ -88,11 +88,12 @@ def _entry(document: Document) -> RuleEntry:
         route=_routes(document),
         source=document.source,
         budget=document.budget,
-        texts={language: _words(named, language) for language in ("sv", "en")},
+        texts={language: _words(document, named, language) for language in ("sv", "en")},
         numbers=document.numbers,
         rules=_rules(document, set(named)),
         module=document.module,
-        proved_by=document.proved_by,
+        fires_in=document.fires_in,
+        silent_in=document.silent_in,
         vectors=tuple(msgspec.convert(vector, Vector) for vector in document.vectors),
         explanation=tuple(explain(document)),
         kept_active=document.kept_active,
@@ -112,11 +113,14 @@ def _routes(document: Document) -> str:
     return ", ".join(dict.fromkeys(route.value for route in routes))
 
 
-def _words(named: Mapping[str, Words], language: str) -> dict[str, str]:
+def _words(document: Document, named: Mapping[str, Words], language: str) -> dict[str, str]:
+    """Return the words of a rule; the alerts of what is built in have theirs where they are made."""
     found: dict[str, str] = {}
     for name, told in named.items():
         own = told.sv if language == "sv" else told.en
-        found |= {f"alert.{name}": own.alert, f"routine.{name}": own.routine}
+        found[f"routine.{name}"] = own.routine
+        if document.kind != "built_in":
+            found[f"alert.{name}"] = own.alert
     return found
 
 

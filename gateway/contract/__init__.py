@@ -24,6 +24,7 @@ from gateway.contract.rule import (
     RuleState,
     Say,
     Situation,
+    as_active,
 )
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
@@ -62,4 +63,5 @@ __all__ = [
     "StoreUnavailableError",
     "Undecodable",
     "VakaError",
+    "as_active",
 ]

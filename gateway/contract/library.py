@@ -63,7 +63,8 @@ class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One rule of the catalogue, whatever does it.
 
     `texts` holds, by language, the words that staff read: `alert.<id>` and `routine.<id>`. `rules` is empty
-    for a mechanism that is built into `module`, shown by the tests that `proved_by` names.
+    for a mechanism that is built into `module`, shown by
+    the tests that `fires_in` and `silent_in` name.
     """
 
     catalogue: str
@@ -79,7 +80,8 @@ class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     numbers: Mapping[str, float]
     rules: tuple[Rule, ...]
     module: str
-    proved_by: str
+    fires_in: tuple[str, ...]
+    silent_in: tuple[str, ...]
     vectors: tuple[Vector, ...]
     explanation: tuple[str, ...]
     kept_active: str = ""

@@ -1,6 +1,7 @@
 """The port for rules: what a rule may see, and what it may decide."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -217,3 +218,12 @@ class Rule(Protocol):
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:
         """One of its timers is due; `at.now` is the present, `timer.due_at` when it should have been."""
         ...
+
+
+def as_active(rule: Rule) -> Rule:
+    """Return the rule in force: a shadow rule that somebody has decided to trust, or one on trial."""
+    if rule.state is RuleState.ACTIVE:
+        return rule
+    other = copy(rule)
+    setattr(other, "state", RuleState.ACTIVE)  # noqa: B010 - to those who read it, a rule's state is fixed
+    return other

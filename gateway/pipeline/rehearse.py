@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.contract import Rule, RuleState
+from gateway.contract import Rule, as_active
 from gateway.contract.library import Expected, Vector, VectorStep
 from gateway.model.alert import Alert
 from gateway.model.frame import Frame, Transport
@@ -24,20 +24,6 @@ LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 COMPARED = frozenset({"raised", "repeated", "changed", "cleared"})
 MAX_TICKS = 20_000
 """A rule that arms timer after timer ends its trial, and nobody's patience."""
-
-
-class OnTrial:
-    """Fulfils the Rule port for one rule as if it were active: a shadow's vectors show what it would raise."""
-
-    def __init__(self, rule: Rule) -> None:
-        self.id = rule.id
-        self.catalogue = rule.catalogue
-        self.safety = rule.safety
-        self.listens = rule.listens
-        self.state = RuleState.ACTIVE
-        self.on_enrolled = rule.on_enrolled
-        self.on_event = rule.on_event
-        self.on_timer = rule.on_timer
 
 
 def rehearse(rules: Mapping[str, Rule], own: Sequence[Rule], vector: Vector) -> list[str]:
@@ -59,7 +45,7 @@ def rehearse(rules: Mapping[str, Rule], own: Sequence[Rule], vector: Vector) -> 
 
 def trial(rules: Mapping[str, Rule], own: Sequence[Rule], vector: Vector) -> list[Expected]:
     """Return what the alerts of the rules on trial went through, in order."""
-    stage = _Stage([OnTrial(rule) for rule in (*own, *(rules[name] for name in vector.also))], own, vector)
+    stage = _Stage([as_active(rule) for rule in (*own, *(rules[name] for name in vector.also))], own, vector)
     for step in vector.steps:
         stage.until(step.at)
         stage.act(step)
@@ -82,7 +68,7 @@ def _shown(one: Expected) -> str:
 class _Stage:
     """One home, one person, some devices, and a gateway that only this rule judges for."""
 
-    def __init__(self, rules: list[OnTrial], own: Sequence[Rule], vector: Vector) -> None:
+    def __init__(self, rules: list[Rule], own: Sequence[Rule], vector: Vector) -> None:
         self.walk = Walk((), rules, ("page",))
         self.own = tuple(rule.id for rule in own)
         self.vector = vector

@@ -163,8 +163,9 @@ class Document(_Part):
 
     `kind` is "document" for a rule in this language, "python" for one in `rules/` named by its id,
     "built_in" for a mechanism elsewhere, named by `module`; the last two have no triggers.
-    `also` names further Python rules of the same id, with their words. `kept_active` says why a rule
-    outside the first-release set is in force, `proved_by` the tests of a mechanism.
+    `answers_for` names alerts of the same mechanism that have the same routine. `also` names further Python rules of the same id, with their words. `kept_active` says why a rule
+    outside the first-release set is in force; `fires_in` and `silent_in` name the
+    tests of a mechanism, as `file::test`, that show it and show that it stays silent.
     """
 
     catalogue: Annotated[str, Field(pattern=r"^([GDLCXS]|M)[0-9]{1,3}$")]
@@ -181,12 +182,14 @@ class Document(_Part):
     budget: Annotated[float, Field(ge=0, le=100)]
     kept_active: str = ""
     module: str = ""
-    proved_by: str = ""
+    fires_in: tuple[str, ...] = ()
+    silent_in: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     numbers: dict[Name, Number] = Field(default={}, max_length=32)
     bounds: dict[Name, tuple[Number, Number]] = {}
     texts: Words
     also: dict[Name, Words] = {}
+    answers_for: tuple[Name, ...] = ()
     trigger: tuple[Trigger, ...] = Field(default=(), max_length=8)
     vectors: tuple[dict[str, Any], ...] = Field(default=(), max_length=64)
 

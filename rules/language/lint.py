@@ -8,10 +8,11 @@ import msgspec
 from pydantic import ValidationError
 
 from gateway.contract import RuleState
+from gateway.contract.library import Vector
 from gateway.model.vocabulary import VOCABULARY, DeviceKind, Values
 from rules.language.document import ANY, Document, Match, Trigger
 from rules.language.facts import ALWAYS_THERE, WORKED_OUT
-from rules.language.predicate import Predicate, PredicateError, event_fields
+from rules.language.predicate import Predicate, PredicateError, event_fields, hidden_numbers
 
 MAX_FILE = 100_000
 """Characters of a rule's file."""
@@ -68,9 +69,15 @@ def _faults(document: Document) -> Iterator[str]:
 def _vectors(document: Document) -> Iterator[str]:
     """A rule in force or in shadow shows with vectors of its own that it fires, and that it does not."""
     if document.kind == "built_in":
-        if not document.proved_by:
-            yield "proved_by: found nothing; allowed: the tests that show a built_in rule"
+        if not document.fires_in or not document.silent_in:
+            yield "fires_in, silent_in: found nothing; allowed: the tests that show a built_in rule, file::test"
         return
+    for number, vector in enumerate(document.vectors):
+        try:
+            msgspec.convert(vector, Vector)
+        except msgspec.ValidationError as error:
+            yield f"vectors.{number}: found {_short(str(error))}; allowed: what the language of vectors has"
+            return
     for fires in (True, False):
         if not any(vector.get("fires") is fires for vector in document.vectors):
             word = "true" if fires else "false"
@@ -161,6 +168,8 @@ def _guard(key: str, on: tuple[str, ...], when: str, numbers: Mapping[str, float
     except PredicateError as error:
         yield f"{key}: {error}"
         return
+    for number in sorted(hidden_numbers(when)):
+        yield f"{key}: found the number {number}; allowed: n.<name>, with the number under [numbers]"
     read, guarded = event_fields(when)
     if not on and read:
         yield f"{key}: found event.{min(read)}; allowed: no event where a timer is judged"

@@ -39,6 +39,8 @@ _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _NUMBER_NAME = re.compile(r"(?<![\w.])n\.([A-Za-z_]\w*)")
 _EVENT_FIELD = re.compile(r"(?<![\w.])event\.([A-Za-z_]\w*)")
 _GUARDED = re.compile(r"has\s*\(\s*event\.([A-Za-z_]\w*)\s*\)")
+_LITERAL = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
+_PLAIN_NUMBERS = frozenset({"0", "0.0", "1", "1.0"})
 _UNARY = re.compile(r"(?:[!-]\s*){%d,}" % (MAX_UNARY + 1))
 _COMPILED = 512
 
@@ -99,6 +101,11 @@ def check_source(source: str) -> str:
         if name not in CALLS and name != "in":
             raise _wrong(f"{name}(...)", ", ".join(sorted(CALLS)))
     return bare
+
+
+def hidden_numbers(source: str) -> set[str]:
+    """Return the numbers that stand in an expression itself, where nobody would look for a threshold."""
+    return set(_LITERAL.findall(_STRING.sub("''", source))) - _PLAIN_NUMBERS
 
 
 def event_fields(source: str) -> tuple[set[str], set[str]]:

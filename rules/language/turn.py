@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.contract import Arm, Clear, Decision, Disarm, Remember, RuleState, Say, Situation
+from gateway.contract import Arm, Clear, Decision, Disarm, Raise, Remember, RuleState, Say, Situation
 from gateway.model.alert import Alert
 from gateway.model.event import Event
 from rules.language import facts
@@ -89,7 +89,8 @@ class Turn:
         alert = self.alert()
         if any(isinstance(decision, Clear) for decision in self.decisions):
             return
-        if (alert is not None and alert.active) or self.state is RuleState.SHADOW:
+        raised = any(isinstance(decision, Raise) for decision in self.decisions)
+        if raised or (alert is not None and alert.active) or self.state is RuleState.SHADOW:
             self.decisions.append(Clear(reason=reason, subject=self.subject))
 
     def done(self) -> list[Decision]:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +45,10 @@ class Texts:
         sentence = self.words.get(f"alert.{alert.text}")
         return alert.rule if sentence is None else sentence.format_map(_Lenient(alert.values))
 
+    def routine(self, alert: Alert) -> str:
+        """Return what the routine says to do about an alert, empty where there is none."""
+        return self.words.get(f"routine.{alert.text}", "")
+
     def age(self, seconds: float) -> str:
         """Return how long ago, in words."""
         if seconds < -60:
@@ -69,11 +74,21 @@ def _largest(seconds: float) -> tuple[str, int]:
 
 @cache
 def texts(language: Language) -> Texts:
-    """Return the words of a language, read once from its file beside this module."""
+    """Return the words of a language: those beside this module, and what installed rules bring for theirs."""
+    words: dict[str, str] = {}
+    for entry in entry_points(group="vaka.texts"):
+        words |= entry.load()()[language]
     file = Path(__file__).parent / f"{language}.toml"
     sections = tomllib.loads(file.read_text(encoding="utf-8"))
-    words = {f"{name}.{key}": text for name, section in sections.items() for key, text in section.items()}
+    words |= {f"{name}.{key}": text for name, section in sections.items() for key, text in section.items()}
     return Texts(language, words)
+
+
+def learn(book: Mapping[str, Mapping[str, str]]) -> None:
+    """Take the words of rules that came later, as a municipality's own; what is known already stays."""
+    for language in LANGUAGES:
+        known = texts(language).words
+        known |= {key: text for key, text in book.get(language, {}).items() if key not in known}
 
 
 def choose(asked: str | None, default: Language) -> Language:
