@@ -183,6 +183,8 @@ class Settings(Section):
     data_dir: Path = Path("var")
     registry: Path | None = None
     adapters: tuple[str, ...] = ()
+    rules_dir: Path | None = None
+    active_rules: tuple[str, ...] = ()
     listener: ListenerSettings = ListenerSettings()
     broker: tuple[BrokerSettings, ...] = ()
     api: ApiSettings = ApiSettings()

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from gateway.api.app import create_app
 from gateway.api.context import OwnWord
+from gateway.api.texts import learn
 from gateway.api.security import webhook_authoriser
 from gateway.config import Settings
 from gateway.contract import Clock, ConfigurationError, StoreUnavailableError, VakaError
@@ -25,6 +26,7 @@ from gateway.notifiers.operations import Operations
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_notifiers, load_rules, urgency
 from gateway.preflight import examine
+from gateway.rule_files import joined, own_rules
 from gateway.service.board import Board
 from gateway.service.clock import SystemClock
 from gateway.service.deadman import DeadMan
@@ -70,6 +72,8 @@ class Gateway:
         self.clock: Clock = clock or SystemClock()
         self.adapters = load_adapters(settings.adapters)
         self._registry_file = examine(settings, [adapter.manifest.id for adapter in self.adapters])
+        self._own_rules = own_rules(settings.rules_dir, examined=True)
+        learn(joined(self._own_rules))
         self.board = Board()
         self._lock = hold(settings.data_dir)
         self.journal = SqliteJournal(settings.data_dir / "journal.db")
@@ -94,7 +98,7 @@ class Gateway:
             told=self._operations.channel,
         )
         self.reach.resting = self.dispatcher.resting
-        walk = Walk(self.adapters, load_rules(), tuple(notifiers))
+        walk = Walk(self.adapters, load_rules(self._own_rules, settings.active_rules), tuple(notifiers))
         machinery = Machinery(walk, self.store, self.journal, self.intake, self.clock)
         self.metrics = Metrics()
         self.intake.measured = self.metrics.fsync.observe
