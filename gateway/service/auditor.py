@@ -78,6 +78,7 @@ class Auditor:
         self._before: dict[tuple[str, str], Finding] = {}
         self._told: frozenset[tuple[str, str]] | None = None  # unknown after a start: said anew
         self._told_at = 0.0
+        self._untold: dict[tuple[str, str], Finding] = {}
         self._looks = 0
         self._unwatched_in_store: list[str] = []
         self._outside: set[str] = set()
@@ -185,13 +186,18 @@ class Auditor:
 
     def _report(self, standing: tuple[Finding, ...]) -> None:
         """Journal what is wrong when that changed, and now and then again as long as something is."""
+        if (
+            self._on.intake.failing
+        ):  # it could only wait behind what cannot be written: told when that is over
+            self._untold |= {_identity(one): one for one in standing}
+            return
+        standing = tuple(({_identity(one): one for one in standing} | self._untold).values())
+        self._untold = {}
         now = asyncio.get_running_loop().time()
         names = frozenset(_identity(one) for one in standing)
         due = bool(names) and now - self._told_at >= AGAIN_AFTER_S
         if names == self._told and not due:
             return
-        if self._on.intake.failing:
-            return  # it could only wait behind what cannot be written; told outside instead, and here later
         self._told, self._told_at = names, now
         payload = msgspec.json.encode(Report(kinds=KINDS, findings=standing))
         frame = Frame(Transport.WATCH, "report", payload, self._on.clock.now(), ingress="auditor")

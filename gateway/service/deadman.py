@@ -122,18 +122,19 @@ class DeadMan:
             try:
                 await asyncio.sleep(self.every_s / FIRST_AFTER)
                 while True:
-                    await self._round()
+                    await self.round()
                     await asyncio.sleep(self.every_s)
             finally:
                 looking.cancel()
 
-    async def _round(self) -> None:
+    async def round(self) -> None:
+        """Send one alarm and wait for it to come home, or to be missed."""
         loop = asyncio.get_running_loop()
         self._began = loop.time()
         trip = self._trip = Trip(self._clock.now(), {Stage.SENT: 0.0})
         self._home.clear()
         try:
-            async with asyncio.timeout(min(WITHIN_S, max(1.0, self.every_s))):
+            async with asyncio.timeout(min(WITHIN_S, self.every_s)):
                 await self._publish(f"vaka/1/{BUTTON}/event", self._words())
                 self._reached(Stage.JOURNALLED)
                 await self._home.wait()
