@@ -59,7 +59,8 @@ def open_durable(path: Path, schema: str, version: int) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
         connection.execute("PRAGMA cache_size=-32000")
         _check_version(connection, path, version)
-        connection.executescript(f"{schema};\nPRAGMA user_version={version};")
+        # All or nothing: one killed here must not leave tables without their version, which nobody may open.
+        connection.executescript(f"BEGIN IMMEDIATE;\n{schema};\nPRAGMA user_version={version};\nCOMMIT;")
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailableError(f"{path}: cannot be opened: {error}") from error
     return connection

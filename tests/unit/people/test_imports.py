@@ -1,4 +1,4 @@
-"""Imports: a plan as CSV or iCalendar becomes the frame that the walk takes, or a line that says the fault."""
+"""Imports: a plan as CSV or iCalendar becomes the frame that the walk takes, or a line about the fault."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -125,12 +125,9 @@ END:VEVENT"""
     ],
 )
 def test_a_file_with_a_fault_is_refused_with_where_it_is(kind: str, text: str | bytes, said: str) -> None:
-    with pytest.raises(ConfigurationError, match="."):
+    with pytest.raises(ConfigurationError) as error:
         frame_of(told(kind, text), NOW)
-    try:
-        frame_of(told(kind, text), NOW)
-    except ConfigurationError as error:
-        assert said in str(error)
+    assert said in str(error.value)
 
 
 def test_a_file_past_the_limit_is_refused() -> None:

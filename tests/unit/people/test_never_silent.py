@@ -102,7 +102,7 @@ class Watch(RuleBasedStateMachine):
         self.crew = Crew()
         self.kept.registry = self.crew.state.registry.document
         self.kept.parts["timers"] = {timer.key: timer for timer in self.crew.state.timers()}
-        self.kept.parts["memories"] = dict(self.crew.state._memories)  # noqa: SLF001 - what was committed before
+        self.kept.parts["memories"] = dict(self.crew.state._memories)
         self.ended: dict[str, str] = {}
         self.policies(steps, rotations, failsafe=failsafe)
 

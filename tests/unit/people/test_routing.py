@@ -29,7 +29,7 @@ def test_a_call_for_help_is_offered_to_one_then_three_then_all_then_the_failsafe
 
 def test_nobody_is_rung_twice_while_the_circle_widens(crew: Crew) -> None:
     sos = crew.sos()
-    people = ["staff-1"] + rung(crew.later(seconds=20)) + rung(crew.later(seconds=40))
+    people = ["staff-1", *rung(crew.later(seconds=20)), *rung(crew.later(seconds=40))]
     assert sorted(people) == sorted(DAY)
     assert set(crew.alert(sos).asked) == set(DAY)
 
@@ -202,7 +202,7 @@ def test_a_team_without_a_plan_answers_as_one(crew: Crew) -> None:
     assert rung(crew.send(PENDANT, "alarm.manual")) == ["day"]
 
 
-def test_a_routes_own_ladder_wins_from_home_over_unit_over_tenant(crew: Crew) -> None:
+def test_a_routes_own_ladder_wins_from_home_over_unit_over_tenant() -> None:
     def parts(**ladders: dict[str, str]) -> dict[str, object]:
         names = ("care", "tech", "own")
         teams = {"care": "day", "tech": "tech", "own": "night"}
