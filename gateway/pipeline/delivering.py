@@ -66,7 +66,7 @@ def overdue(state: State, timer: Timer, frame: Frame) -> None:
     sent = [one for one in _of(state, timer.subject, timer.name) if one.rung == 0]
     if alert is None or not sent or any(one.state is DeliveryState.DISPLAYED for one in sent):
         return
-    last = max(sent, key=lambda one: one.round)
+    last = max(sent, key=lambda one: (one.round, one.channel not in SILENT))
     moved_on = alert.state is AlertState.OFFERED and alert.step != last.step
     if not moved_on:
         _climb(state, _ring_of(alert, last, frame), after=last.id)

@@ -28,7 +28,7 @@ class PushKey:
 
     def authorization(self, audience: str, subject: str, expires_at: int) -> str:
         """Return the header that a push service asks for; `expires_at` in epoch seconds, within 24 h."""
-        claims = {"aud": audience, "sub": subject, "exp": str(expires_at)}
+        claims: dict[str, str | int] = {"aud": audience, "sub": subject, "exp": expires_at}
         return str(self._vapid.sign(claims)["Authorization"])
 
 

@@ -5,6 +5,7 @@
   const VISIBLE_FOR_MS = 800; // so long a card must have been on a visible screen
   const SEND_EVERY_MS = 500;
   const BEAT_MS = 60000;
+  const SUBSCRIBE_MS = 10000;
   const link = document.getElementById("link");
   if (!link) return;
   const token = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
@@ -94,6 +95,10 @@
     if (!answer.ok) throw new Error(String(answer.status));
   }
 
+  // A browser that cannot reach its push service may never answer.
+  const inTime = (work) =>
+    Promise.race([work, new Promise((_, fail) => setTimeout(() => fail(new Error("no answer")), SUBSCRIBE_MS))]);
+
   async function switchOn(worker, key) {
     button.disabled = true;
     try {
@@ -102,7 +107,7 @@
         return fail(button.dataset.denied);
       }
       const options = { userVisibleOnly: true, applicationServerKey: bytes(key) };
-      await keep(await worker.pushManager.subscribe(options));
+      await keep(await inTime(worker.pushManager.subscribe(options)));
       show(true);
     } catch {
       show(false);
