@@ -81,6 +81,14 @@ class House:
 
         return self.call(taken())
 
+    def frame_passed(self) -> None:
+        """Wait until the engine has passed all that is journalled by now."""
+
+        async def passed() -> None:
+            await self.gateway.board.settled(self.gateway.journal.last(), WITHIN_S)
+
+        self.call(passed())
+
     def send(self, device: str, word: str, *, ago_s: float = 0, **data: Any) -> int:
         event = {
             "specversion": "1.0",
