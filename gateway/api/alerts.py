@@ -12,6 +12,7 @@ from gateway.api.context import Context
 from gateway.api.errors import problems
 from gateway.api.incidents import is_hidden
 from gateway.api.models import (
+    AcceptBody,
     AlertDetail,
     AlertList,
     AlertView,
@@ -20,6 +21,10 @@ from gateway.api.models import (
     DeliveryView,
     EntryView,
     EventView,
+    HandOverBody,
+    ReasonBody,
+    ShelveBody,
+    SuppressBody,
 )
 from gateway.model.alert import Alert, AlertEntry
 from gateway.model.delivery import Delivery
@@ -135,10 +140,17 @@ async def read_alert(
 
 
 @ROUTER.post("/{alert_id}/accept", summary="I take it", responses=_ANSWERED)
-async def accept(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody | None = None) -> AlertView:
-    """Take the alert on, until the lease ends. Refused when somebody else has it."""
-    note = body.note if body else ""
-    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("accept", note=note)))
+async def accept(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AcceptBody | None = None) -> AlertView:
+    """Take the alert on, until the lease ends. Refused when somebody else has it.
+
+    Said again by who has it, it renews the lease: still on the way. With a time of arrival, a High alert
+    is offered to others when nothing shows them there 5 minutes after it.
+    """
+    said = body or AcceptBody(note="", eta_minutes=None)
+    eta_s = None if said.eta_minutes is None else said.eta_minutes * 60
+    return AlertView.of(
+        await give_answer(ctx, actor, alert_id, Answer("accept", note=said.note, eta_s=eta_s))
+    )
 
 
 @ROUTER.post("/{alert_id}/on-site", summary="I am there", responses=_ANSWERED)
@@ -155,11 +167,47 @@ async def release(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody 
     return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("release", note=note)))
 
 
+@ROUTER.post("/{alert_id}/decline", summary="I cannot", responses=_ANSWERED)
+async def decline(ctx: Ctx, actor: AlertWriter, alert_id: str, body: ReasonBody) -> AlertView:
+    """Say no, with the reason; the next are asked at once when nobody who was asked is left."""
+    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("decline", note=body.note)))
+
+
+@ROUTER.post("/{alert_id}/hand-over", summary="Another team's", responses=_ANSWERED)
+async def hand_over(ctx: Ctx, actor: AlertWriter, alert_id: str, body: HandOverBody) -> AlertView:
+    """Ask another team next, as the night patrol or the alarm centre; its policy goes on after them."""
+    given = Answer("hand_over", note=body.note, to=body.to)
+    return AlertView.of(await give_answer(ctx, actor, alert_id, given))
+
+
+@ROUTER.post("/{alert_id}/shelve", summary="Not now", responses=_ANSWERED)
+async def shelve(ctx: Ctx, actor: AlertWriter, alert_id: str, body: ShelveBody) -> AlertView:
+    """Ask nobody for a while, for a reason. Never for a High alert, or one about security."""
+    given = Answer("shelve", note=body.note, for_s=body.minutes * 60)
+    return AlertView.of(await give_answer(ctx, actor, alert_id, given))
+
+
+@ROUTER.post("/{alert_id}/suppress", summary="Another alert speaks for it", responses=_ANSWERED)
+async def suppress(ctx: Ctx, actor: AlertWriter, alert_id: str, body: SuppressBody) -> AlertView:
+    """Ask nobody while another open alert speaks for this one too, at most for 24 h."""
+    await find_alert(ctx, actor, body.by)
+    given = Answer("suppress", note=body.note, by=body.by)
+    return AlertView.of(await give_answer(ctx, actor, alert_id, given))
+
+
+@ROUTER.post("/{alert_id}/unshelve", summary="Now after all", responses=_ANSWERED)
+async def unshelve(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody | None = None) -> AlertView:
+    """Offer again what was set aside."""
+    note = body.note if body else ""
+    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("unshelve", note=note)))
+
+
 @ROUTER.post("/{alert_id}/close", summary="It is over, and this is what it was", responses=_ANSWERED)
 async def close(ctx: Ctx, actor: AlertWriter, alert_id: str, body: CloseBody) -> AlertView:
     """Close the alert with its outcome. Only a person can, and only what they have seen.
 
-    Refused when the alert was raised again since `seen_count`, and for a High alert without it.
+    Refused when the alert was raised again since `seen_count` or became more severe than `seen_severity`,
+    and for a High alert without the count, or one that became more severe without the severity.
     """
-    given = Answer("close", body.outcome, body.note, body.seen_count)
+    given = Answer("close", body.outcome, body.note, body.seen_count, body.seen_severity)
     return AlertView.of(await give_answer(ctx, actor, alert_id, given))

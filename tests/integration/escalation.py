@@ -26,7 +26,7 @@ from tests.unit.pipeline.town import START, document
 
 HOMES = 6
 ENDLESS = 1_000_000
-LONGEST_LIFE_S = 0.12
+LONGEST_LIFE_S = 0.2
 SCRIPT = "script"
 MEAN_S = 45.0
 CHANNELS = ("page", "webpush", "sms", "voice")
