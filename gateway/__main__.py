@@ -113,7 +113,7 @@ Asked = Annotated[list[str] | None, typer.Argument(help="Catalogue ids or names;
 @rules.command("lint")
 @_plainly
 def rules_lint(
-    files: Annotated[list[Path] | None, typer.Argument(help="Files or folders; without them rules_dir.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="Without them: rules_dir.")] = None,
     config: Config = None,
 ) -> None:
     """Read rule files, compile them and try their vectors, in a process of their own; one line a fault."""
@@ -134,6 +134,14 @@ def rules_test(wanted: Asked = None, config: Config = None) -> None:
         typer.echo(line)
     if not all(held for held, _ in results):
         raise typer.Exit(1)
+
+
+@rules.command("table")
+@_plainly
+def rules_table() -> None:
+    """Print the catalogue as the Markdown table that docs/rules.md holds."""
+    for line in rulebook.table(rulebook.entries(Settings(), [])):
+        typer.echo(line)
 
 
 @rules.command("explain")

@@ -1,4 +1,4 @@
-"""Rule child: reads, compiles and tries rule files in a process that may hang or die (`gateway.rule_files`)."""
+"""Rule child: reads, compiles and tries rule files where a hang or a crash does no harm."""
 
 import json
 import resource
@@ -16,13 +16,14 @@ MEMORY_BYTES = 1 << 30
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print a JSON line for each fault and each file that is done; the first argument is the time for each."""
+    """Print a JSON line for each fault and each file that is done; the first argument is each file's time."""
     within_s, paths = float(arguments[0]), [Path(name) for name in arguments[1:]]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     found = libraries()
     for path in paths:
-        signal.setitimer(signal.ITIMER_REAL, within_s)  # SIGALRM ends the process, whatever holds the interpreter
+        # SIGALRM has its default here: it ends this process, whatever holds the interpreter.
+        signal.setitimer(signal.ITIMER_REAL, within_s)
         for fault in judge(path, found):
             _say({"fault": fault})
         _say({"done": str(path)})
@@ -43,10 +44,14 @@ def tried(entry: RuleEntry, name: str, library: RuleLibrary) -> list[str]:
     faults: list[str] = []
     for vector in entry.vectors:
         try:
-            faults += [f"{name}: vectors {vector.name!r}: {line}" for line in rehearse(rules, entry.rules, vector)]
+            faults += [
+                f"{name}: vectors {vector.name!r}: {line}" for line in rehearse(rules, entry.rules, vector)
+            ]
         except (ValueError, KeyError, TypeError) as error:
             told = " ".join(str(error).split())[:200]
-            faults.append(f"{name}: vectors {vector.name!r}: found {told}; allowed: what the language of vectors has")
+            faults.append(
+                f"{name}: vectors {vector.name!r}: found {told}; allowed: what the language of vectors has"
+            )
     return faults
 
 

@@ -1,4 +1,4 @@
-"""Rule files: the catalogue of the installed libraries, and a municipality's own folder, judged in a child process.
+"""Rule files: the catalogue of the installed libraries, and a municipality's own, judged in a child.
 
 A file may be hostile or just unlucky: it is read, compiled and tried where a hang, a crash or a hunger for
 memory ends a child and not the gateway (alert rules, sections 4b and 6.4).
@@ -74,7 +74,7 @@ def contents(paths: Iterable[Path]) -> Mapping[str, str]:
 
 
 def examine(paths: Sequence[Path]) -> list[str]:
-    """Return what is wrong with these files, one line each; a file that stops its child is refused by name."""
+    """Return what is wrong with these files, one line each; one that stops its child is refused by name."""
     faults: list[str] = []
     waiting: list[Path] = []
     for path in paths:
@@ -86,7 +86,8 @@ def examine(paths: Sequence[Path]) -> list[str]:
         faults += found
         if done == len(waiting):
             break
-        faults.append(f"{waiting[done]}: file: found {ending}; allowed: one that is read in {WITHIN_S:.0f} s")
+        allowed = f"one that is read in {WITHIN_S:.0f} s"
+        faults.append(f"{waiting[done]}: file: found {ending}; allowed: {allowed}")
         waiting = waiting[done + 1 :]
     return faults
 
@@ -111,7 +112,11 @@ def _in_child(paths: Sequence[Path]) -> tuple[int, list[str], str]:
     ending = "one that takes too long"
     try:
         ran = subprocess.run(  # noqa: S603 - our own interpreter and module; paths are arguments, never a shell's
-            command, capture_output=True, timeout=WITHIN_S * (len(paths) + 1), check=False, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            timeout=WITHIN_S * (len(paths) + 1),
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         output = ran.stdout
         if ran.returncode < 0:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import asdict
 from typing import Any, NoReturn
@@ -12,11 +12,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
+from gateway.api.context import context_of
 from gateway.api.context import OwnWord
-from gateway.api.texts import learn
 from gateway.api.security import webhook_authoriser
+from gateway.api.texts import learn
 from gateway.config import Settings
-from gateway.contract import Clock, ConfigurationError, StoreUnavailableError, VakaError
+from gateway.contract import Clock, ConfigurationError, Rule, StoreUnavailableError, VakaError
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry
 from gateway.model.synthetic import ADAPTER as DEAD_MAN
@@ -58,6 +59,8 @@ FINISH_WITHIN_S = 10.0
 """So long a stop waits to write and to walk what was accepted; what is journalled, the next start walks."""
 CANCEL_WITHIN_S = 5.0
 API_STOPS_WITHIN_S = 5.0
+PHONES = {"46elks": ElksPhone}
+"""Providers of SMS and calls, by their name in the configuration."""
 
 
 class PartFailedError(VakaError):
@@ -72,8 +75,6 @@ class Gateway:
         self.clock: Clock = clock or SystemClock()
         self.adapters = load_adapters(settings.adapters)
         self._registry_file = examine(settings, [adapter.manifest.id for adapter in self.adapters])
-        self._own_rules = own_rules(settings.rules_dir, examined=True)
-        learn(joined(self._own_rules))
         self.board = Board()
         self._lock = hold(settings.data_dir)
         self.journal = SqliteJournal(settings.data_dir / "journal.db")
@@ -89,16 +90,8 @@ class Gateway:
         self.means = self._make_means()
         self._operations = Operations(settings.channels.operations)
         notifiers = load_notifiers(self.means)
-        self.dispatcher = Dispatcher(
-            notifiers,
-            self.intake,
-            self.clock,
-            self.board.alert,
-            held=lambda: self.engine.catching_up,
-            told=self._operations.channel,
-        )
-        self.reach.resting = self.dispatcher.resting
-        walk = Walk(self.adapters, load_rules(self._own_rules, settings.active_rules), tuple(notifiers))
+        self.dispatcher = self._make_dispatcher(notifiers)
+        self.walk = walk = Walk(self.adapters, _rules(settings), tuple(notifiers))
         machinery = Machinery(walk, self.store, self.journal, self.intake, self.clock)
         self.metrics = Metrics()
         self.intake.measured = self.metrics.fsync.observe
@@ -219,6 +212,18 @@ class Gateway:
         if refusal:
             raise ConfigurationError(f"{self.settings.registry}: {refusal}")
 
+    def _make_dispatcher(self, notifiers: Mapping[str, Notifier]) -> Dispatcher:
+        made = Dispatcher(
+            notifiers,
+            self.intake,
+            self.clock,
+            self.board.alert,
+            held=lambda: self.engine.catching_up,
+            told=self._operations.channel,
+        )
+        self.reach.resting = made.resting
+        return made
+
     def _make_means(self) -> Means:
         folder, channels = self.settings.data_dir, self.settings.channels
         return Means(
@@ -231,7 +236,7 @@ class Gateway:
             reach=self.reach,
             signer=Signer(signing_key(folder)),
             push_key=push_key(folder) if channels.webpush else None,
-            phone=ElksPhone(channels.phone) if channels.phone else None,
+            phone=PHONES[channels.phone.provider](channels.phone) if channels.phone else None,
         )
 
     def _make_dead_man(self) -> DeadMan | None:
@@ -302,6 +307,7 @@ class Gateway:
             self.journal,
             OwnWord(self.watching.health.report, self.metrics.text),
         )
+        context_of(app).walk = self.walk
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
@@ -356,6 +362,13 @@ class Gateway:
         self._sessions.close()
         self.contacts.close()
         self._lock.close()
+
+
+def _rules(settings: Settings) -> list[Rule]:
+    """Return the rules of this gateway, the municipality's own among them; pages learn the words of those."""
+    own = own_rules(settings.rules_dir, examined=True)
+    learn(joined(own))
+    return load_rules(own, settings.active_rules)
 
 
 async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Arrivals: a lock that is away when a visit is planned (L6), a call for help that nobody has answered (X3)."""
+"""Arrivals: a lock that is away before a visit (L6), a call for help that nobody has answered (X3)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -128,7 +128,9 @@ class NoContact(BaseRule):
             return NOTHING
         if timer.name == "silent" and (spoke or call.state is AlertState.ON_SITE):
             return NOTHING
-        why = "nobody has taken the call" if timer.name == "contact" else "the device is silent since the call"
+        why = (
+            "nobody has taken the call" if timer.name == "contact" else "the device is silent since the call"
+        )
         return [
             Raise(
                 severity=Severity.HIGH,

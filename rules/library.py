@@ -77,7 +77,11 @@ def joined(entries: Iterable[RuleEntry]) -> dict[str, dict[str, str]]:
 
 
 def _entry(document: Document) -> RuleEntry:
-    named = {document.id: document.texts, **document.also, **dict.fromkeys(document.answers_for, document.texts)}
+    named = {
+        document.id: document.texts,
+        **document.also,
+        **dict.fromkeys(document.answers_for, document.texts),
+    }
     return RuleEntry(
         catalogue=document.catalogue,
         id=document.id,
@@ -87,6 +91,7 @@ def _entry(document: Document) -> RuleEntry:
         severities=tuple(severity.value for severity in document.severities),
         route=_routes(document),
         source=document.source,
+        title=document.texts.en.alert,
         budget=document.budget,
         texts={language: _words(document, named, language) for language in ("sv", "en")},
         numbers=document.numbers,

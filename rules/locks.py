@@ -90,7 +90,11 @@ class UnlockedAfterVisit(BaseRule):
             Remember(facts=None, subject=lock),
             Disarm(name="no_checkout", subject=lock),
             Arm(name="first", due_at=first, note=left_at.isoformat(), subject=lock),
-            Arm(name="second", due_at=first + self.lasting("second", at) - self.lasting("first", at), subject=lock),
+            Arm(
+                name="second",
+                due_at=first + self.lasting("second", at) - self.lasting("first", at),
+                subject=lock,
+            ),
         ]
 
     def _locked(self, at: Situation) -> Sequence[Decision]:

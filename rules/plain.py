@@ -1,8 +1,8 @@
 """Plain: the rules in Python, for what the language of rules does not say, and for what nobody may edit."""
 
 from gateway.contract import Rule
-from rules.arrivals import LockOffline, NoContact
 from rules.alarms import Fall, Sos
+from rules.arrivals import LockOffline, NoContact
 from rules.locks import DoorAtNight, UnlockedAfterVisit
 from rules.medication import DispenserJam, DispenserOffline, DoseMissed
 from rules.supervision import AbnormalLook, CameraOffline, LookMissed, NotVisible

@@ -88,7 +88,9 @@ class LookMissed(PlannedRule):
             if window.ref == slot:
                 return nearest(window, when, zone)
         days = (planned for window in self.windows(at) for planned in around(window, when, zone))
-        return next((planned for planned in days if planned.spans(when, after=self.lasting("grace", at))), None)
+        return next(
+            (planned for planned in days if planned.spans(when, after=self.lasting("grace", at))), None
+        )
 
 
 class NotVisible(BaseRule):

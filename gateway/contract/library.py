@@ -1,4 +1,4 @@
-"""The port for a library of rules: their catalogue, their texts and test vectors, and what is wrong with a file."""
+"""The port for a library of rules: catalogue, texts, test vectors, and what is wrong with a file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -62,7 +62,7 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One rule of the catalogue, whatever does it.
 
-    `texts` holds, by language, the words that staff read: `alert.<id>` and `routine.<id>`. `rules` is empty
+    `title` is what it is about, in English. `texts` holds, by language, the words that staff read: `alert.<id>` and `routine.<id>`. `rules` is empty
     for a mechanism that is built into `module`, shown by
     the tests that `fires_in` and `silent_in` name.
     """
@@ -75,6 +75,7 @@ class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     severities: tuple[str, ...]
     route: str
     source: str
+    title: str
     budget: float
     texts: Mapping[str, Mapping[str, str]]
     numbers: Mapping[str, float]

@@ -1,5 +1,4 @@
-"""Document: one rule as it stands in a TOML file, held to its form; a fault names the key, what was found
-and what is allowed."""
+"""Document: one rule as it stands in a TOML file, held to its form."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -163,9 +162,10 @@ class Document(_Part):
 
     `kind` is "document" for a rule in this language, "python" for one in `rules/` named by its id,
     "built_in" for a mechanism elsewhere, named by `module`; the last two have no triggers.
-    `answers_for` names alerts of the same mechanism that have the same routine. `also` names further Python rules of the same id, with their words. `kept_active` says why a rule
-    outside the first-release set is in force; `fires_in` and `silent_in` name the
-    tests of a mechanism, as `file::test`, that show it and show that it stays silent.
+    `also` names further Python rules of the same id, with their words; `answers_for` alerts of the same
+    mechanism that have the same routine. `kept_active` says why a rule outside the first-release set is
+    in force; `fires_in` and `silent_in` name the tests of a mechanism, as `file::test`, that show it and
+    show that it stays silent.
     """
 
     catalogue: Annotated[str, Field(pattern=r"^([GDLCXS]|M)[0-9]{1,3}$")]

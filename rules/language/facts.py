@@ -1,4 +1,4 @@
-"""Facts: what an expression may speak of, worked out once an input and shared by every rule that looks at it."""
+"""Facts: what an expression may speak of, worked out once an input and shared by the rules."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -55,7 +55,11 @@ def _values(event: Event | None, at: Situation) -> dict[str, Any]:
         "is_night": is_night(at, moment),
         "device": {"kind": at.device.kind.value, "role": at.enrolment.role},
         "person": {"known": person is not None, "flags": _flags(at)},
-        "home": {"lives": len(at.residents), "high_open": _high_open(at), "has_zone": at.home.zone is not None},
+        "home": {
+            "lives": len(at.residents),
+            "high_open": _high_open(at),
+            "has_zone": at.home.zone is not None,
+        },
         "status": {slot: status.slots.get(slot, "") for slot in SLOTS},
         "minutes": {slot: _since(status.since.get(slot), at.now) for slot in SLOTS},
         "offline": status.offline,

@@ -70,7 +70,7 @@ def _vectors(document: Document) -> Iterator[str]:
     """A rule in force or in shadow shows with vectors of its own that it fires, and that it does not."""
     if document.kind == "built_in":
         if not document.fires_in or not document.silent_in:
-            yield "fires_in, silent_in: found nothing; allowed: the tests that show a built_in rule, file::test"
+            yield "fires_in, silent_in: found nothing; allowed: the tests of a built_in rule, file::test"
         return
     for number, vector in enumerate(document.vectors):
         try:
@@ -158,7 +158,7 @@ def _types(key: str, on: tuple[str, ...]) -> Iterator[str]:
     for name in on:
         if name not in VOCABULARY and name != ANY:
             near = [word for word in VOCABULARY if word.partition(".")[0] == name.partition(".")[0]]
-            allowed = ", ".join(near or VOCABULARY)[:MAX_SHOWN * 2]
+            allowed = ", ".join(near or VOCABULARY)[: MAX_SHOWN * 2]
             yield f"{key.rpartition('.')[0]}.on: found {name!r}; allowed: {allowed}"
 
 

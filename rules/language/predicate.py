@@ -41,7 +41,7 @@ _EVENT_FIELD = re.compile(r"(?<![\w.])event\.([A-Za-z_]\w*)")
 _GUARDED = re.compile(r"has\s*\(\s*event\.([A-Za-z_]\w*)\s*\)")
 _LITERAL = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 _PLAIN_NUMBERS = frozenset({"0", "0.0", "1", "1.0"})
-_UNARY = re.compile(r"(?:[!-]\s*){%d,}" % (MAX_UNARY + 1))
+_UNARY = re.compile(rf"(?:[!-]\s*){{{MAX_UNARY + 1},}}")
 _COMPILED = 512
 
 
@@ -63,7 +63,9 @@ class Predicate:
         self.source = source
         self.numbers = tuple(sorted(set(_NUMBER_NAME.findall(bare))))
         if unknown := set(self.numbers) - set(numbers):
-            raise _wrong(f"n.{min(unknown)}", f"a name under [numbers]: {', '.join(sorted(numbers)) or 'none'}")
+            raise _wrong(
+                f"n.{min(unknown)}", f"a name under [numbers]: {', '.join(sorted(numbers)) or 'none'}"
+            )
         program = _compile(self._with(dict.fromkeys(self.numbers, 1.0)))
         self.variables = _check_program(program)
 
@@ -134,7 +136,7 @@ def _compile(source: str) -> cel.Program:
         return cel.compile(source)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - the panic of an extension is no Exception
         line = str(error).replace("\n", " ").partition("ERROR: ")[2] or type(error).__name__
         raise _wrong(f"{source[:60]!r} ({line[:100]})", "a CEL expression") from None
 

@@ -91,10 +91,8 @@ class DocumentRule(BaseRule):
 
     def _due(self, way: Way, key: str, timer: Timer, turn: Turn) -> None:
         """Judge the planned moment that a timer names, unless the plan has moved meanwhile."""
-        planned = next(
-            (one for one in self._coming(way, turn, timer.due_at) if self._moment(way, one, turn) == timer.due_at
-             and one.key == key), None,
-        )  # fmt: skip
+        coming = [one for one in self._coming(way, turn, timer.due_at) if one.key == key]
+        planned = next((one for one in coming if self._moment(way, one, turn) == timer.due_at), None)
         absent = way.trigger.absent
         if planned is None or absent is None:
             turn.say(f"the planned time {key!r} is not in the plan any more, or has moved")

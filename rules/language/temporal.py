@@ -21,7 +21,7 @@ def read_all(facts: Mapping[str, Any], name: str) -> list[datetime]:
 
 
 def counted(hits: Sequence[datetime], hit: datetime, window: timedelta) -> list[datetime]:
-    """Return the hits with a new one, in the order they happened; those that no window can reach are dropped."""
+    """Return the hits with a new one, as they happened; those that no window can reach are dropped."""
     known = sorted({*hits, hit})
     newest = known[-1]
     return [one for one in known if newest - one <= window][-MOST_HITS:]

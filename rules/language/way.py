@@ -1,33 +1,19 @@
 """Way: one compiled trigger of a document, and how an event moves it."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from gateway.contract import Change, Raise
-from gateway.model.alert import AlertType
 from gateway.model.event import Event
 from rules.language import temporal
 from rules.language.document import ANY, Document, Match, Step, Trigger
 from rules.language.explain import told
+from rules.language.matcher import Matcher, Rung
 from rules.language.predicate import Predicate
 from rules.language.turn import Turn
 from rules.times import happened_at, lateness, settled
 
 LATE_AFTER = timedelta(seconds=60)
 """A timer that fires later than this is marked in the reason."""
-
-
-class Matcher:
-    """Events of some types for which a guard holds."""
-
-    def __init__(self, on: Iterable[str], when: str | None, numbers: Iterable[str]) -> None:
-        self.on = frozenset(on)
-        self.any = ANY in self.on
-        self.when = None if when is None else Predicate(when, tuple(numbers))
-
-    def meets(self, event: Event, turn: Turn) -> bool:
-        """Tell whether the event is one of them."""
-        return (self.any or event.type in self.on) and turn.holds(self.when)
 
 
 class Way:
@@ -47,7 +33,7 @@ class Way:
         met = trigger.correlate.with_ if trigger.correlate else ()
         self.others = tuple(Matcher(other.on, other.when, names) for other in met)
         self.still = None if trigger.still is None else Predicate(trigger.still, names)
-        self.steps = tuple(_Rung(step, names) for step in trigger.escalate_if)
+        self.steps = tuple(Rung(step, names) for step in trigger.escalate_if)
 
     @property
     def listens(self) -> frozenset[str]:
@@ -74,7 +60,9 @@ class Way:
         overdue = turn.at.now - due_at
         late = f", evaluated {overdue.total_seconds() / 60:.0f} min late" if overdue > LATE_AFTER else ""
         if kind == "keep":
-            turn.clear(f"it stayed over for {turn.lasting(self.trigger.keep_for or '').total_seconds():.0f} s")
+            turn.clear(
+                f"it stayed over for {turn.lasting(self.trigger.keep_for or '').total_seconds():.0f} s"
+            )
             return
         turn.keep(self._key("since", turn), None)
         if not turn.holds(self.still):
@@ -134,9 +122,7 @@ class Way:
     def _join(self, event: Event, moment: datetime, turn: Turn) -> None:
         """Sequence and correlate: note each part's newest moment, and see whether they belong together."""
         parts = (self.starts, self.then) if self.then is not None else (self.starts, *self.others)
-        heard = [
-            number for number, part in enumerate(parts) if part is not None and part.meets(event, turn)
-        ]
+        heard = [number for number, part in enumerate(parts) if part.meets(event, turn)]
         for number in heard:
             key = self._key(f"part{number}", turn)
             turn.keep(key, temporal.newest(turn.recall(key), moment))
@@ -174,7 +160,9 @@ class Way:
                 turn.clear("it was over before it was heard")
             else:
                 turn.say("it was over before it was heard")
-        elif (alert is None or not alert.active) and (not turn.armed(name) or since is None or moment < since):
+        elif (alert is None or not alert.active) and (
+            not turn.armed(name) or since is None or moment < since
+        ):
             turn.keep(key, moment)
             turn.arm(name, settled(moment + lasting, event, turn.at), moment.isoformat())
 
@@ -196,9 +184,7 @@ class Way:
         if absent is None:
             return
         if absent.by is not None:
-            hits = temporal.counted(
-                temporal.read_all(turn.facts, key), moment, temporal.FORGET_AFTER
-            )
+            hits = temporal.counted(temporal.read_all(turn.facts, key), moment, temporal.FORGET_AFTER)
             turn.keep(key, hits[-16:])
             return
         turn.keep(key, temporal.newest(turn.recall(key), moment))
@@ -234,7 +220,12 @@ class Way:
         self.fire(moment, turn, turn.subject, remark, {})
 
     def fire(
-        self, moment: datetime, turn: Turn, subject: str, remark: str, values: dict[str, str | int | float | bool]
+        self,
+        moment: datetime,
+        turn: Turn,
+        subject: str,
+        remark: str,
+        values: dict[str, str | int | float | bool],
     ) -> None:
         """Raise, unless something is in force that explains it."""
         for kind in self.trigger.suppress_while:
@@ -289,16 +280,3 @@ class Way:
         if correlate is not None and correlate.key == "person" and person is not None:
             return f"{self.name}.{person.ref}.{what}"
         return f"{self.name}.{what}"
-
-
-class _Rung:
-    """One step of `escalate_if`, its guard compiled."""
-
-    def __init__(self, step: Step, numbers: Iterable[str]) -> None:
-        self.step = step
-        self.when = None if step.when is None else Predicate(step.when, tuple(numbers))
-
-
-def type_of(document: Document, trigger: Trigger) -> AlertType:
-    """Return the type of the alerts that a trigger raises."""
-    return trigger.type or document.type

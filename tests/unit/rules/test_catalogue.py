@@ -1,4 +1,4 @@
-"""Shown by 1: each of the 61 rules, with vectors that fire and vectors that must not; every number is guarded."""
+"""Each of the 61 rules, with vectors that fire and vectors that must not; every number is guarded."""
 
 import importlib
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from trials import CATALOGUE, caught, faults, mutants, vectors
 
+from gateway.commands.rules import table
 from gateway.contract import RuleState
 from gateway.contract.library import RuleEntry, Vector
 from rules import RULES
@@ -16,9 +17,11 @@ from rules.plain import PLAIN
 ROOT = Path(__file__).parents[3]
 SECTIONS = {"G": 11, "D": 10, "L": 10, "C": 8, "X": 8, "S": 14}
 """How many rules each part of the alert rules' section 5 has: 61 together."""
-FIRST_RELEASE = frozenset(
-    "G1 G2 D1 D5 D7 L1 L6 C1 C2 C5 C7 X1 X2 X6 S1 S2 S3 S4 S5 S6 S7 S8 S9 S12 S13".split()
-)
+FIRST_RELEASE = {
+    *("G1", "G2", "D1", "D5", "D7", "L1", "L6", "C1", "C2", "C5", "C7", "X1", "X2", "X6"),
+    *("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S12", "S13"),
+}
+"""Alert rules, end of section 5."""
 CONSTANTS = [
     ("S12", "rules.times", "LATE_AFTER_S"),
     ("S12", "rules.system", "LATE_AFTER_S"),
@@ -116,3 +119,7 @@ def test_a_constant_beside_a_python_rule_is_guarded_too(
     monkeypatch.setattr(found, constant, getattr(found, constant) * factor)
     assert caught(CATALOGUE[name].rules, CATALOGUE[name])
 
+
+def test_the_table_in_the_documents_is_the_catalogues() -> None:
+    told = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in told if line.startswith("| ")][-61:] == list(table(list(CATALOGUE.values())))[2:]

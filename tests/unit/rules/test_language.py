@@ -46,7 +46,9 @@ steps = []
 
 
 def rule_of(body: str, head: str = HEAD) -> DocumentRule:
-    found, faults = parse(body.partition("[numbers]")[0] + head + "[numbers]" + body.partition("[numbers]")[2] + VECTORS)
+    found, faults = parse(
+        body.partition("[numbers]")[0] + head + "[numbers]" + body.partition("[numbers]")[2] + VECTORS
+    )
     assert faults == []
     assert found is not None
     return DocumentRule(found)
@@ -76,7 +78,9 @@ accept = "accept_s"
 
 def a_context(house: House, kind: ContextKind, *, begins_s: float = 0, lasts_s: float = 3600) -> None:
     since = house.now + timedelta(seconds=begins_s)
-    context = Context(id=f"{kind}-1", kind=kind, home="home", since=since, until=since + timedelta(seconds=lasts_s))
+    context = Context(
+        id=f"{kind}-1", kind=kind, home="home", since=since, until=since + timedelta(seconds=lasts_s)
+    )
     house.state.people.keep("context", context.id, context)
 
 

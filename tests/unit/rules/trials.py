@@ -48,7 +48,10 @@ def mutants(entry: RuleEntry) -> Iterator[tuple[str, tuple[Rule, ...]]]:
     """Yield every change of one number of a rule, with the rule as it is then."""
     for name, value in entry.numbers.items():
         for other in changed(value):
-            yield f"{entry.catalogue} {name} = {other:g}", tuple(with_number(rule, name, other) for rule in entry.rules)
+            yield (
+                f"{entry.catalogue} {name} = {other:g}",
+                tuple(with_number(rule, name, other) for rule in entry.rules),
+            )
     for rule in entry.rules:
         if isinstance(rule, DocumentRule):
             for label, document in moved_hours(rule.document):
