@@ -17,7 +17,7 @@ from gateway.api.context import OwnWord
 from gateway.api.security import webhook_authoriser
 from gateway.api.texts import learn
 from gateway.config import Settings
-from gateway.contract import Clock, ConfigurationError, Rule, StoreUnavailableError, VakaError
+from gateway.contract import Clock, ConfigurationError, Notifier, Rule, StoreUnavailableError, VakaError
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry
 from gateway.model.synthetic import ADAPTER as DEAD_MAN
@@ -111,6 +111,7 @@ class Gateway:
             ways_in=self._ways_in,
             metrics=self.metrics,
             dead_man=self._dead_man,
+            channels=self.dispatcher.report,
         )
         self.server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
@@ -357,6 +358,7 @@ class Gateway:
                 "stopping before all was walked; the next start goes on after frame %d", self.engine.cursor
             )
             await _cancel([engine])
+        await self._operations.close()
         self.journal.close()
         self.store.close()
         self._sessions.close()

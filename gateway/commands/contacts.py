@@ -26,7 +26,12 @@ def note(data_dir: Path, recipient: str, kind: str, address: str) -> str:
     plain = re.sub(r"[\s()-]", "", address) if form is NUMBER else address.strip()
     if not form.fullmatch(plain):
         raise ConfigurationError(f"{kind}: found something else; allowed: {allowed}")
-    _with(data_dir, lambda book: [book.note(recipient, channel, plain) for channel in channels])
+
+    def keep(book: SqliteContacts) -> None:
+        for channel in channels:
+            book.note(recipient, channel, plain)
+
+    _with(data_dir, keep)
     return f"{recipient}: {' and '.join(channels)} noted"
 
 

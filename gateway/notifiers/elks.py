@@ -1,4 +1,4 @@
-"""46elks as provider of SMS and calls (46elks.com/docs: send-sms, sms-delivery-reports, make-call, voice-ivr)."""
+"""46elks as provider of SMS and calls (46elks.com/docs: send-sms, sms-delivery-reports, make-call, ivr)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -15,6 +15,7 @@ from gateway.pipeline.incident import INCIDENTS
 from gateway.pipeline.policy import policy_of
 from gateway.service.auditor import LOOK_EVERY_S, OUTBOX_OLD, Auditor, oldest_unsent
 from gateway.service.board import Board
+from gateway.service.circuit import CircuitState
 from gateway.service.deadman import DeadMan, Stage
 from gateway.service.engine import Engine
 from gateway.service.intake import JournalIntake
@@ -60,6 +61,7 @@ class Examined:
     auditor: Auditor
     dead_man: DeadMan | None
     outside: Callable[[], str | None]
+    channels: Callable[[], dict[str, Any]]
 
 
 class Health:
@@ -91,6 +93,7 @@ class Health:
                 "discovered": len(on.board.discovered),
             },
             "ways_in": ways_in,
+            "channels": on.channels(),
             "round_trip": self.round_trip(),
             "parts": [msgspec.to_builtins(part) for part in self.parts()],
         }
@@ -116,6 +119,7 @@ class Health:
         yield self._engine()
         yield self._auditor()
         yield self._outbox()
+        yield from self._channels()
         yield from self._ways()
         yield self._dead_man()
         yield self._outside()
@@ -170,6 +174,14 @@ class Health:
         late = age_s > OUTBOX_OLD.total_seconds()
         level = Level.FAIL if late else Level.OK
         return Part(part="outbox", level=level, says="old" if late else "ok", values={"seconds": age_s})
+
+    def _channels(self) -> Iterator[Part]:
+        """A channel at rest is no failure of the gateway: alerts go by the others, and High ones try it."""
+        for name, way in self._on.channels().items():
+            rests = way["circuit"] != CircuitState.CLOSED
+            values = {"name": name, "n": way["waiting"], "reason": way["reason"]}
+            level = Level.WARN if rests else Level.OK
+            yield Part(part="channel", level=level, says="rests" if rests else "ok", values=values)
 
     def _ways(self) -> Iterator[Part]:
         for name, way in self._on.ways_in().items():

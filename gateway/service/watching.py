@@ -28,6 +28,7 @@ class Watching:
         ways_in: Callable[[], dict[str, Any]],
         metrics: Metrics,
         dead_man: DeadMan | None,
+        channels: Callable[[], dict[str, Any]],
     ) -> None:
         self._settings = settings
         self.dead_man = dead_man
@@ -37,7 +38,9 @@ class Watching:
         self.auditor = Auditor(watched, self._alarm if settings.alarm_url else None)
         self._told: dict[str, str] = {}
         metrics.serve(Sources(engine, intake, board, clock, self.auditor, dead_man))
-        examined = Examined(engine, intake, board, clock, ways_in, self.auditor, dead_man, self._outside)
+        examined = Examined(
+            engine, intake, board, clock, ways_in, self.auditor, dead_man, self._outside, channels
+        )
         self.health = Health(examined)
         if dead_man is not None and settings.ping_url:
             dead_man.whole = self._ping
