@@ -109,13 +109,15 @@ class UserSettings(Section):
 
     name: str = Field(pattern=r"^[a-z0-9._-]{1,64}$")
     password_hash: SecretStr
-    role: Literal["staff", "engineer"] = "staff"
+    role: Literal["staff", "lead", "engineer"] = "staff"
     teams: tuple[str, ...] = ()
 
 
 Scope = Literal[
     "alerts:read",
     "alerts:write",
+    "people:read",
+    "people:write",
     "devices:read",
     "devices:write",
     "trace:read",

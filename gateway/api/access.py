@@ -68,6 +68,8 @@ AlertReader = Annotated[Actor, Depends(Need("alerts:read"))]
 AlertWriter = Annotated[Actor, Depends(Need("alerts:write"))]
 DeviceReader = Annotated[Actor, Depends(Need("devices:read"))]
 MetricsReader = Annotated[Actor, Depends(Need("metrics:read"))]
+PeopleReader = Annotated[Actor, Depends(Need("people:read"))]
+PeopleWriter = Annotated[Actor, Depends(Need("people:write"))]
 TraceReader = Annotated[Actor, Depends(Need("trace:read"))]
 
 

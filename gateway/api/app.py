@@ -17,6 +17,8 @@ from gateway.api import (
     live,
     login,
     pages,
+    people,
+    planning,
     reached,
     trace,
 )
@@ -35,6 +37,7 @@ MAX_BODY_BYTES = 128 * 1024
 _TAGS = [
     {"name": "alerts", "description": "What people must know about, and their answers."},
     {"name": "live", "description": "The same as it changes."},
+    {"name": "people", "description": "Who works when, plans and breaks, and who would be called."},
     {"name": "devices", "description": "Registered and discovered devices, and their events."},
     {"name": "reach", "description": "What a person's browser tells of itself."},
     {"name": "trace", "description": "Where a message stopped, and why."},
@@ -76,6 +79,8 @@ def create_app(
         incidents,
         metrics_route,
         pages,
+        people,
+        planning,
         engineer,
         reached,
         hooks,

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 
 from gateway.api.auth import Sessions, local_actor
 from gateway.api.passwords import Passwords
 from gateway.config import ApiSettings
 from gateway.contract import Journal, Store
+from gateway.pipeline.walk import Walk
 from gateway.service.means import Means
 
 STATUS_KEPT_S = 1.0
@@ -26,7 +27,10 @@ class OwnWord(NamedTuple):
 
 
 class Context:
-    """The parts of the running gateway that people's requests reach, and who may sign in."""
+    """The parts of the running gateway that people's requests reach, and who may sign in.
+
+    `walk` is the one the engine runs, for dry runs; None before the plug board has given it.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Context:
         self.clock = clock = means.clock
         self.health = own_word.report
         self.metrics = own_word.figures
+        self.walk: Walk | None = None
         self.sessions = Sessions(settings, clock)
         self.passwords = Passwords(settings.user, clock)
         self.local = None if settings.user or settings.token else local_actor()
@@ -68,7 +73,12 @@ class Context:
 
 def context(request: Request) -> Context:
     """Return the context of the app that serves this request."""
-    found = request.app.state.vaka
+    return context_of(request.app)
+
+
+def context_of(app: FastAPI) -> Context:
+    """Return the context of an app."""
+    found = app.state.vaka
     if not isinstance(found, Context):
         raise TypeError("create_app sets the context")
     return found

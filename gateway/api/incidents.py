@@ -23,7 +23,7 @@ class CauseCount(BaseModel):
     """How many alerts most likely come from one thing."""
 
     model_config = ConfigDict(frozen=True)
-    cause: str = Field(examples=["adapter nuki", "bridge gate-3", "rule late_event"])
+    cause: str = Field(examples=["bridge gate-3", "rule late_event"])
     count: int
 
 

@@ -138,7 +138,7 @@ async def answer(
     return RedirectResponse(inside(back), 303)
 
 
-async def _refusal(ctx: Context, alert_id: str, given: Answer, words: Texts) -> str:  # noqa: PLR0911 - one sentence a case
+async def _refusal(ctx: Context, alert_id: str, given: Answer, words: Texts) -> str:
     """Say in the reader's language why the answer did not fit, from how the alert stands now."""
     alert = ctx.board.alert(alert_id)
     if alert is None or alert.state is AlertState.CLOSED:

@@ -192,8 +192,8 @@ def _context(state: State, frame: Frame, name: str, *, end: bool) -> None:
     """Begin something that goes on for a while, or end it; a break hands over what the person had."""
     earlier, known = state.people.copy(), state.contexts.get(name)
     if end:
-        if known is None:
-            raise Refused(f"context {name!r}: is not known")
+        if known is None or known.until <= state.now:
+            raise Refused(f"context {name!r}: is not known, or over")
         state.people.keep(CONTEXT, name, _ended(known, state.now))
     else:
         known = msgspec.json.decode(frame.payload, type=Context)

@@ -15,6 +15,7 @@ from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertState
 from gateway.model.registry import WHOLE_TENANT, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered
+from gateway.pipeline.people import People
 
 _LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -113,6 +114,7 @@ class Board:
         self.registry = Registry(RegistryDocument())
         self.statuses: dict[str, DeviceStatus] = {}
         self.discovered: dict[str, Discovered] = {}
+        self.people = People({}, _kept_already)
         self._alerts: dict[str, Alert] = {}
         self._subscriptions: set[Subscription] = set()
         self._queue_limit = queue_limit
@@ -126,6 +128,7 @@ class Board:
     def load(self, snapshot: Snapshot) -> None:
         """Take over the state as of the last commit; whoever listens must read everything again."""
         self.registry = Registry(snapshot.registry)
+        self.people = People(snapshot.records, _kept_already)
         # Copies: the engine changes its own in place, and people see only what was committed.
         self.statuses = {key: copy(status) for key, status in snapshot.statuses.items()}
         self.discovered = {key: copy(device) for key, device in snapshot.discovered.items()}
@@ -139,6 +142,8 @@ class Board:
         if changes.registry is not None:
             self.registry = Registry(changes.registry)
         self.statuses.update(changes.statuses)
+        for key, body in changes.records.items():
+            self.people.take(key, body)
         self._discover(changes.discovered)
         for key, alert in changes.alerts.items():
             if _is_open(alert):
@@ -228,6 +233,10 @@ class Board:
         self._refusals.update(refusals)
         while len(self._refusals) > self._refusals_kept:
             self._refusals.popitem(last=False)
+
+
+def _kept_already(_key: str, _body: bytes | None) -> None:
+    """Do nothing: what the board shows was committed before."""
 
 
 def urgency(alert: Alert) -> tuple[int, datetime, datetime, str]:
