@@ -91,6 +91,11 @@ class View:
         """Tell whether this rule's timer is armed."""
         return self._state.timer(f"{self.rule}\0{subject or self.device.id}\0{name}") is not None
 
+    @property
+    def overridden(self) -> bool:
+        """Whether anybody has set numbers of any rule."""
+        return bool(self._state.registry.overrides)
+
     def number(self, name: str, default: float) -> float:
         """Return this rule's number of that name as the person, else the unit, else the tenant has it."""
         overrides = self._state.registry.overrides
@@ -111,8 +116,7 @@ class View:
 
     def home_alerts(self) -> Sequence[Alert]:
         """Return every open alert about this home."""
-        home = self.enrolment.home
-        return [alert for alert in self._state.alerts.values() if alert.home == home]
+        return self._state.alerts_of(self.enrolment.home)
 
     @property
     def shared(self) -> dict[str, Any]:
@@ -135,7 +139,7 @@ def view(state: State, device: str) -> View | None:
 
 
 def device_of(registry: Registry, subject: str) -> str | None:
-    """Return the device a subject speaks of: itself, the longest head of its path, or one of the home so named."""
+    """Return the device a subject speaks of: the longest head of its path, or one of the home so named."""
     head = subject
     while head:
         if head in registry.devices:

@@ -68,6 +68,9 @@ class State:
         self._timers: dict[str, Timer] = {}
         self._queue: list[tuple[datetime, str]] = []
         self._open = {_episode(alert): alert.id for alert in self.alerts.values()}
+        self._alerts_of: dict[str, dict[str, None]] = {}
+        for alert in self.alerts.values():
+            self._alerts_of.setdefault(alert.home, {})[alert.id] = None
         self.moved: set[str] = set()
         self._zones: dict[str, ZoneInfo] = {}
         self._watched: dict[tuple[str, str], Watched] = {}
@@ -253,6 +256,10 @@ class State:
         found = self._open.get((rule, subject, home, person))
         return None if found is None else self.alerts[found]
 
+    def alerts_of(self, home: str) -> list[Alert]:
+        """Return the open alerts about a home, oldest first; costs as much as there are of them."""
+        return [self.alerts[alert_id] for alert_id in self._alerts_of.get(home, ())]
+
     def put_alert(self, alert: Alert, entry: AlertEntry) -> None:
         """Keep an alert's new value with its line of history, and its deadline as a durable timer.
 
@@ -271,10 +278,12 @@ class State:
         if closed:
             self.closed.append(alert)
             self.alerts.pop(alert.id, None)
+            self._alerts_of.get(alert.home, {}).pop(alert.id, None)
             self._open.pop(_episode(alert), None)
             self.disarm(deadline_key(alert.id))
             return
         self.alerts[alert.id] = alert
+        self._alerts_of.setdefault(alert.home, {})[alert.id] = None
         self._open[_episode(alert)] = alert.id
         if alert.deadline is not None:
             self._arm_deadline(alert.id, alert.deadline)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import ParamSpec, Protocol, TypeVar
 
 from gateway.contract import (
@@ -32,6 +33,10 @@ R = TypeVar("R")
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
 MAX_WAIT_S = 1.0
 """The longest sleep: a clock that was set forward is noticed within it."""
+PACE_S = 0.02
+"""So long the walk of one batch should take, for an SOS waits until the one before it is through."""
+FEWEST = 4
+SMOOTHING = 0.1
 NONE_KNOWN: frozenset[str] = frozenset()
 POISON = "the engine failed on this frame; its bytes are kept here"
 
@@ -75,6 +80,7 @@ class Engine:
         self._clock = machinery.clock
         self._observers = observers
         self._batch = batch
+        self._frame_s = PACE_S / batch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tick_on_its_way = False
         self._committing: asyncio.Task[None] | None = None
@@ -112,7 +118,13 @@ class Engine:
         No more wait between the two, so that an SOS, which passes all that wait before, is soon reached.
         After a restart with a backlog the journal takes frames all the same: what is on disk is safe.
         """
-        return self.catching_up or self._journal.last() - self._taken < self._batch
+        self._intake.most = self._pace()
+        return self.catching_up or self._journal.last() - self._taken < self._intake.most
+
+    def _pace(self) -> int:
+        """Return how many frames a batch may have: fewer where each takes long, all of it in a backlog."""
+        paced = int(PACE_S / self._frame_s)
+        return self._batch if self.catching_up else max(FEWEST, min(self._batch, paced))
 
     async def run(self) -> None:
         """Work off what the journal already holds, then live, until told to stop; never cancel it."""
@@ -156,7 +168,7 @@ class Engine:
         due_at = self.state.next_due()
         if due_at is not None and not self._tick_on_its_way and self._clock.wait_s(due_at) <= 0:
             self._offer_tick("tick")
-        most = 1 if self._walked < self._careful_until else self._batch
+        most = 1 if self._walked < self._careful_until else self._pace()
         journalled = self._intake.journalled
         while journalled and journalled[0].position <= self._walked:
             journalled.popleft()
@@ -202,11 +214,13 @@ class Engine:
         decoded = [walk.read(frame) for frame in frames]
         asked = walk.doubtful(state, decoded)
         known = await self._persistently(None, self._store.known, asked) if asked else NONE_KNOWN
-        now = self._clock.now()
+        now, began = self._clock.now(), perf_counter()
         for frame, result in zip(frames, decoded, strict=True):
             if frame.transport is Transport.CLOCK:
                 self._tick_on_its_way = False
             walk.step(state, frame, result, known, now)
+        took_s = (perf_counter() - began) / len(frames)
+        self._frame_s += SMOOTHING * (max(took_s, PACE_S / self._batch) - self._frame_s)
         return state.take_changes()
 
     async def _settled(self) -> bool:

@@ -49,12 +49,13 @@ class JournalIntake:
     While one group is written the next one forms by itself. When the disk refuses, the group is
     kept and tried again; when `queue_frames` wait in a lane, or too many bytes in both, `offer` says
     no and the ways in hold back. Frames made inside the house always pass: their makers bound them.
-    `measured` is told the seconds of each write, in the journal's thread.
+    `measured` is told the seconds of each write, in the journal's thread; `most` is what the engine wants
+    in a group at most.
     """
 
     def __init__(self, journal: Journal, *, batch: int, queue_frames: int, urgent: Urgent) -> None:
         self._journal = journal
-        self._batch = batch
+        self._batch = self.most = batch
         self._limit = queue_frames
         self._urgent = urgent
         self._lanes: tuple[deque[Waiting], deque[Waiting]] = (deque(), deque())
@@ -150,8 +151,9 @@ class JournalIntake:
     def _next_group(self) -> tuple[list[Waiting], int]:
         """Take the next group from the lanes, the urgent frames first, and say how many they are."""
         urgent, normal = self._lanes
-        size = min(self._batch, len(urgent) + ALONGSIDE) if urgent else self._batch
-        first = min(len(urgent), self._batch - min(ALONGSIDE, self._batch // 4))
+        batch = min(self._batch, self.most)
+        size = min(batch, len(urgent) + ALONGSIDE) if urgent else batch
+        first = min(len(urgent), batch - min(ALONGSIDE, batch // 4))
         group = [urgent.popleft() for _ in range(first)]
         if group:
             self._left_fast_lane(group)
