@@ -141,7 +141,7 @@ def _answer(request: Request, error: ApiError) -> Response:
 
 def _is_page(request: Request) -> bool:
     path = request.url.path
-    return not path.startswith(("/api/", "/in/", "/static/", "/hooks/")) and path != "/live"
+    return not path.startswith(("/api/", "/in/", "/static/", "/hooks/")) and path not in {"/live", "/metrics"}
 
 
 __all__ = ["Problem", "create_app"]
