@@ -6,7 +6,6 @@ what it costs without rules.
 """
 
 import argparse
-import statistics
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ import msgspec
 from gateway.contract import Rule, RuleState
 from gateway.model.event import Event
 from gateway.model.registry import RegistryDocument
-from gateway.model.vocabulary import VOCABULARY, ClockQuality
+from gateway.model.vocabulary import VOCABULARY, ClockQuality, DeviceKind
 from gateway.pipeline.decide import RuleBook, judge_event
 from gateway.pipeline.state import State
 from rules import RULES
@@ -45,7 +44,9 @@ def main() -> None:
     args = parser.parse_args()
     active = [rule for rule in RULES if rule.state is RuleState.ACTIVE]
     sets = {"no rules": [], "active": active, "active and shadow": list(RULES)}
-    print(f"{args.homes} homes; {len(active)} active rules, {len(RULES) - len(active)} in shadow; us an event")
+    print(
+        f"{args.homes} homes; {len(active)} active rules, {len(RULES) - len(active)} in shadow; us an event"
+    )
     print(f"{'event':24} {'from':22}" + "".join(f"{name:>20}" for name in sets))
     for event_type, kind, values in EVENTS:
         costs = [cost(rules, event_type, kind, values, args) for rules in sets.values()]
@@ -55,7 +56,7 @@ def main() -> None:
 def cost(
     rules: list[Rule], event_type: str, kind: str, values: dict[str, Any], args: argparse.Namespace
 ) -> float:
-    """Return the median of some rounds, microseconds an event, spread over all homes."""
+    """Return the best of some rounds, microseconds of processor time an event, spread over all homes."""
     book, state = RuleBook(rules), State()
     state.set_registry(RegistryDocument.model_validate(town(args.homes)))
     took = []
@@ -64,12 +65,12 @@ def cost(
         events = [
             event(f"h{n % args.homes}", event_type, kind, values, state.now) for n in range(args.events)
         ]
-        began = time.perf_counter()
+        began = time.process_time()
         for one in events:
             judge_event(state, book, one)
-        took.append((time.perf_counter() - began) / args.events * 1e6)
+        took.append((time.process_time() - began) / args.events * 1e6)
         state.take_changes()
-    return statistics.median(took)
+    return min(took)
 
 
 def event(home: str, event_type: str, kind: str, values: dict[str, Any], at: datetime) -> Event:
@@ -78,7 +79,7 @@ def event(home: str, event_type: str, kind: str, values: dict[str, Any], at: dat
         id=f"{home}{at.timestamp():.0f}",
         type=event_type,
         device=f"{home}/{kind}",
-        kind=kind,  # type: ignore[arg-type] # its value is its name
+        kind=DeviceKind(kind),
         home=home,
         person=f"{home}/p",
         occurred_at=at,
@@ -105,11 +106,22 @@ def town(homes: int) -> dict[str, Any]:
         "home": [{"id": name, **home} for name in names],
         "person": [{"ref": f"{name}/p", "home": name} for name in names],
         "device": [
-            {"id": f"{name}/{kind}", "tenant": "t", "adapter": "b", "native_id": f"{name}{kind}", "kind": kind}
+            {
+                "id": f"{name}/{kind}",
+                "tenant": "t",
+                "adapter": "b",
+                "native_id": f"{name}{kind}",
+                "kind": kind,
+            }
             for name, kind in devices
         ],
         "enrolment": [
-            {"device": f"{name}/{kind}", "home": name, "person": f"{name}/p", "since": NOON - timedelta(days=30)}
+            {
+                "device": f"{name}/{kind}",
+                "home": name,
+                "person": f"{name}/p",
+                "since": NOON - timedelta(days=30),
+            }
             for name, kind in devices
         ],
     }

@@ -62,8 +62,8 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One rule of the catalogue, whatever does it.
 
-    `title` is what it is about, in English. `texts` holds, by language, the words that staff read: `alert.<id>` and `routine.<id>`. `rules` is empty
-    for a mechanism that is built into `module`, shown by
+    `title` is what it is about, in English. `texts` holds, by language, the words that staff read:
+    `alert.<id>` and `routine.<id>`. `rules` is empty for a mechanism that is built into `module`, shown by
     the tests that `fires_in` and `silent_in` name.
     """
 

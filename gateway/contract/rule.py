@@ -166,12 +166,17 @@ class Situation(Protocol):
         """Tell whether this rule's timer is armed."""
         ...
 
+    @property
+    def overridden(self) -> bool:
+        """Whether anybody has set numbers of any rule: without that, every number is the rule's own."""
+        ...
+
     def number(self, name: str, default: float) -> float:
         """Return this rule's number of that name: the person's own, else the unit's, else the tenant's."""
         ...
 
     def contexts(self, kind: str, within_s: float = 0) -> Sequence[Context]:
-        """Return what is in force here or begins within so many seconds (a visit, an absence), soonest first."""
+        """Return what is in force here, or begins within so many seconds (a visit), soonest first."""
         ...
 
     def home_alerts(self) -> Sequence[Alert]:
@@ -179,7 +184,7 @@ class Situation(Protocol):
         ...
 
     @property
-    def shared(self) -> dict[str, Any]:
+    def shared(self) -> dict[Any, Any]:
         """What rules worked out of this input and leave for the next one; gone when it is judged."""
         ...
 

@@ -42,14 +42,14 @@ CONTEXT_PREFIX = "context."
 SHADOW = "#shadow"
 """Behind a rule's id: whose memory counts what a shadow rule would have raised."""
 LATE_TIMER = timedelta(seconds=60)
-"""A rule's timer that fires later than this was kept waiting by a standstill, and is told as late."""
+"""A rule's timer that fires later than this had waited for a standstill to end, and is told as late."""
 
 Source = Event | Frame | tuple[Timer, Frame]
 """What was judged: an event, a frame from inside the house, or a timer and the tick it fired in."""
 
 
 class RuleBook:
-    """The rules in force or in shadow, prepared for dispatch. Raises ValueError when two rules share an id."""
+    """The rules in force or in shadow, by what they listen to. Raises ValueError when two share an id."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rule for rule in rules if rule.state in IN_FORCE or rule.safety)

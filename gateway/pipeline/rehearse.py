@@ -34,7 +34,9 @@ def rehearse(rules: Mapping[str, Rule], own: Sequence[Rule], vector: Vector) -> 
     found = trial(rules, own, vector)
     faults = []
     if bool(found) != vector.fires:
-        faults.append(f"found {'an alert' if found else 'no alert'}; expected {'one' if vector.fires else 'none'}")
+        faults.append(
+            f"found {'an alert' if found else 'no alert'}; expected {'one' if vector.fires else 'none'}"
+        )
     faults += [f"found {_shown(one)}; expected nothing more" for one in found[len(vector.expect) :]]
     faults += [f"found nothing more; expected {_shown(one)}" for one in vector.expect[len(found) :]]
     for got, wanted in zip(found, vector.expect, strict=False):

@@ -28,7 +28,7 @@ class View:
         self.device = device
         self.enrolment = enrolment
         self.rule = ""
-        self._shared: dict[str, Any] | None = None
+        self._shared: dict[Any, Any] | None = None
 
     @property
     def home(self) -> Home:
@@ -119,7 +119,7 @@ class View:
         return self._state.alerts_of(self.enrolment.home)
 
     @property
-    def shared(self) -> dict[str, Any]:
+    def shared(self) -> dict[Any, Any]:
         """What rules worked out of this input and leave for the next one."""
         if self._shared is None:
             self._shared = {}

@@ -1,6 +1,6 @@
-"""Facts: what an expression may speak of, worked out once an input and shared by the rules."""
+"""Facts: what an expression may speak of, worked out only where it is asked for, and once an input."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from rules.places import distance_m
 from rules.presence import gone_since
 from rules.times import around, happened_at, is_late, is_night, zone_of
 
+Ask = Callable[[datetime, Situation], Any]
+"""Asked with the event's own time, or the present where a timer is judged."""
 SLOTS = tuple(sorted({word.slot for word in VOCABULARY.values() if word.slot}))
 NEVER = 1e9
 """Minutes, where the thing never was or is not to come."""
@@ -24,54 +26,43 @@ ALWAYS_THERE = frozenset({"type", "kind", "late", "late_s", "minutes_late"})
 """Fields that every event has; any other is asked for with has()."""
 WORKED_OUT = frozenset({"away_m", "inside_zone"})
 """Fields worked out for a position in a home that has a zone: metres outside its edge, 0 inside."""
+EVENT = "event"
 
 
-def context(event: Event | None, at: Situation) -> cel.Context:
-    """Return the one context of this input.
+def context(event: Event | None, at: Situation, needs: frozenset[str]) -> cel.Context:
+    """Return the context of this input that holds what an expression needs; shared by all that need the same.
 
-    `event` (its type, kind, lateness and values), `local` (hour, minute, weekday 1 to 7, minute of the
-    day) and `is_night` at its own time; `device`, `person`, `home`, `status` (each slot's present word,
-    "" for none), `minutes` (since each slot was entered), `offline` and `gone`, `battery` (-1 unknown),
-    `context` (what is in force), `plan` (in a dose or look, and minutes to the next) at the present.
+    To make the whole of it would cost more than all the expressions of an event together.
     """
-    found: cel.Context | None = at.shared.get("cel")
+    found: cel.Context | None = at.shared.get(needs)
     if found is None:
-        found = at.shared["cel"] = context_of(_values(event, at))
+        found = at.shared[needs] = context_of(_values(event, at, needs))
     return found
 
 
-def _values(event: Event | None, at: Situation) -> dict[str, Any]:
+def _values(event: Event | None, at: Situation, needs: Iterable[str]) -> dict[str, Any]:
     moment = at.now if event is None else happened_at(event)
-    local = at.local(moment)
-    status, person = at.status(), at.person
-    return {
-        "event": {} if event is None else _event(event, at),
-        "local": {
-            "hour": local.hour,
-            "minute": local.minute,
-            "weekday": local.isoweekday(),
-            "minute_of_day": local.hour * 60 + local.minute,
-        },
-        "is_night": is_night(at, moment),
-        "device": {"kind": at.device.kind.value, "role": at.enrolment.role},
-        "person": {"known": person is not None, "flags": _flags(at)},
-        "home": {
-            "lives": len(at.residents),
-            "high_open": _high_open(at),
-            "has_zone": at.home.zone is not None,
-        },
-        "status": {slot: status.slots.get(slot, "") for slot in SLOTS},
-        "minutes": {slot: _since(status.since.get(slot), at.now) for slot in SLOTS},
-        "offline": status.offline,
-        "gone": gone_since(at) is not None,
-        "battery": -1.0 if status.battery_percent is None else float(status.battery_percent),
-        "context": {kind.value: bool(at.contexts(kind)) for kind in ContextKind},
-        "plan": _plan(at, moment),
-    }
+    values: dict[str, Any] = {}
+    for need in needs:
+        variable, _, field = need.partition(".")
+        if variable == EVENT:
+            told = _event(event, at)
+            mine = values.setdefault(EVENT, {})
+            if field in told:
+                mine[field] = told[field]
+        elif field:
+            values.setdefault(variable, {})[field] = ANSWERS[need](moment, at)
+        else:
+            values[variable] = ANSWERS[need](moment, at)
+    return values
 
 
-def _event(event: Event, at: Situation) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _event(event: Event | None, at: Situation) -> Mapping[str, Any]:
+    """Return the event's type, kind, lateness and values, worked out once an input."""
+    told: dict[str, Any] | None = at.shared.get(EVENT)
+    if told is not None or event is None:
+        return told or {}
+    told = at.shared[EVENT] = {
         **flat_values(event.values),
         "type": event.type,
         "kind": event.kind.value,
@@ -86,28 +77,38 @@ def _event(event: Event, at: Situation) -> dict[str, Any]:
     return told
 
 
-def _flags(at: Situation) -> list[str]:
+def _flags(_moment: datetime, at: Situation) -> list[str]:
     """Return the care-plan flags of the person, or of everybody when it watches for everybody."""
     people = at.residents if at.person is None else (at.person,)
     return sorted({flag for person in people for flag in person.flags})
 
 
-def _high_open(at: Situation) -> bool:
+def _high_open(_moment: datetime, at: Situation) -> bool:
     return any(alert.severity is Severity.HIGH for alert in at.home_alerts())
 
 
-def _since(moment: datetime | None, now: datetime) -> float:
-    return NEVER if moment is None else (now - moment).total_seconds() / 60
+def _battery(_moment: datetime, at: Situation) -> float:
+    percent = at.status().battery_percent
+    return -1.0 if percent is None else float(percent)
 
 
-def _plan(at: Situation, moment: datetime) -> dict[str, Any]:
-    return {
-        "in_dose": _in(at.enrolment.doses, moment, at),
-        "in_look": _in(at.enrolment.looks, moment, at),
-        "dose_in_min": _next(at.enrolment.doses, moment, at),
-        "look_in_min": _next(at.enrolment.looks, moment, at),
-        "look_min": max((window.minutes for window in at.enrolment.looks), default=0.0),
-    }
+def _word(slot: str) -> Ask:
+    """The slot's present word, "" for none."""
+    return lambda _moment, at: at.status().slots.get(slot, "")
+
+
+def _since(slot: str) -> Ask:
+    """Minutes since the slot's present word began."""
+
+    def minutes(_moment: datetime, at: Situation) -> float:
+        since = at.status().since.get(slot)
+        return NEVER if since is None else (at.now - since).total_seconds() / 60
+
+    return minutes
+
+
+def _in_force(kind: ContextKind) -> Ask:
+    return lambda _moment, at: bool(at.contexts(kind))
 
 
 def _in(windows: Iterable[Window], moment: datetime, at: Situation) -> bool:
@@ -123,3 +124,35 @@ def _next(windows: Iterable[Window], moment: datetime, at: Situation) -> float:
         if one.ends_at > moment
     ]
     return min(coming, default=NEVER)
+
+
+def _minute_of_day(moment: datetime, at: Situation) -> int:
+    local = at.local(moment)
+    return local.hour * 60 + local.minute
+
+
+ANSWERS: dict[str, Ask] = {
+    "local.hour": lambda moment, at: at.local(moment).hour,
+    "local.minute": lambda moment, at: at.local(moment).minute,
+    "local.weekday": lambda moment, at: at.local(moment).isoweekday(),
+    "local.minute_of_day": _minute_of_day,
+    "is_night": lambda moment, at: is_night(at, moment),
+    "device.kind": lambda _moment, at: at.device.kind.value,
+    "device.role": lambda _moment, at: at.enrolment.role,
+    "person.known": lambda _moment, at: at.person is not None,
+    "person.flags": _flags,
+    "home.lives": lambda _moment, at: len(at.residents),
+    "home.high_open": _high_open,
+    "home.has_zone": lambda _moment, at: at.home.zone is not None,
+    "offline": lambda _moment, at: at.status().offline,
+    "gone": lambda _moment, at: gone_since(at) is not None,
+    "battery": _battery,
+    "plan.in_dose": lambda moment, at: _in(at.enrolment.doses, moment, at),
+    "plan.in_look": lambda moment, at: _in(at.enrolment.looks, moment, at),
+    "plan.dose_in_min": lambda moment, at: _next(at.enrolment.doses, moment, at),
+    "plan.look_in_min": lambda moment, at: _next(at.enrolment.looks, moment, at),
+    **{f"status.{slot}": _word(slot) for slot in SLOTS},
+    **{f"minutes.{slot}": _since(slot) for slot in SLOTS},
+    **{f"context.{kind.value}": _in_force(kind) for kind in ContextKind},
+}
+"""Everything that an expression may ask beside the event; each is worked out only for who asks it."""

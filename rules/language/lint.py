@@ -11,7 +11,7 @@ from gateway.contract import RuleState
 from gateway.contract.library import Vector
 from gateway.model.vocabulary import VOCABULARY, DeviceKind, Values
 from rules.language.document import ANY, Document, Match, Trigger
-from rules.language.facts import ALWAYS_THERE, WORKED_OUT
+from rules.language.facts import ALWAYS_THERE, ANSWERS, WORKED_OUT
 from rules.language.predicate import Predicate, PredicateError, event_fields, hidden_numbers
 
 MAX_FILE = 100_000
@@ -164,10 +164,13 @@ def _types(key: str, on: tuple[str, ...]) -> Iterator[str]:
 
 def _guard(key: str, on: tuple[str, ...], when: str, numbers: Mapping[str, float]) -> Iterator[str]:
     try:
-        Predicate(when, tuple(numbers))
+        needs = Predicate(when, tuple(numbers)).needs
     except PredicateError as error:
         yield f"{key}: {error}"
         return
+    for need in sorted(need for need in needs if not need.startswith("event.") and need not in ANSWERS):
+        near = [name for name in ANSWERS if name.partition(".")[0] == need.partition(".")[0]]
+        yield f"{key}: found {need}; allowed: {', '.join(near) or 'event.<field>'}"
     for number in sorted(hidden_numbers(when)):
         yield f"{key}: found the number {number}; allowed: n.<name>, with the number under [numbers]"
     read, guarded = event_fields(when)

@@ -17,6 +17,8 @@ MAX_DEPTH = 20
 """Brackets inside brackets."""
 MAX_UNARY = 4
 """Signs of negation in a row."""
+MAX_VARIANTS = 256
+"""Programs kept of one expression: one for each set of numbers that people were given."""
 CALLS = frozenset({"has", "size", "startsWith", "endsWith", "contains"})
 """The functions an expression may call by name."""
 OPERATORS = frozenset(
@@ -37,6 +39,7 @@ VARIABLES = frozenset(
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _NUMBER_NAME = re.compile(r"(?<![\w.])n\.([A-Za-z_]\w*)")
+_NAME = re.compile(r"(?<![\w.])([a-z_]+)\b(?:\.([a-z_]\w*))?")
 _EVENT_FIELD = re.compile(r"(?<![\w.])event\.([A-Za-z_]\w*)")
 _GUARDED = re.compile(r"has\s*\(\s*event\.([A-Za-z_]\w*)\s*\)")
 _LITERAL = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
@@ -56,7 +59,7 @@ class Predicate:
     PredicateError when it is made of what is not allowed.
     """
 
-    __slots__ = ("numbers", "source", "variables")
+    __slots__ = ("_programs", "needs", "numbers", "source")
 
     def __init__(self, source: str, numbers: Collection[str] = ()) -> None:
         bare = check_source(source)
@@ -66,12 +69,18 @@ class Predicate:
             raise _wrong(
                 f"n.{min(unknown)}", f"a name under [numbers]: {', '.join(sorted(numbers)) or 'none'}"
             )
-        program = _compile(self._with(dict.fromkeys(self.numbers, 1.0)))
-        self.variables = _check_program(program)
+        self._programs: dict[tuple[float, ...], cel.Program] = {}
+        _check_program(_compile(self._with(dict.fromkeys(self.numbers, 1.0))))
+        self.needs = _needs(bare)
 
     def holds(self, context: cel.Context, numbers: Mapping[str, float]) -> bool:
         """Tell whether it holds; raises what the engine raises, and TypeError for an answer not yes or no."""
-        program = _compile(self._with(numbers) if self.numbers else self.source)
+        key = tuple([numbers[name] for name in self.numbers])
+        program = self._programs.get(key)
+        if program is None:
+            if len(self._programs) >= MAX_VARIANTS:
+                self._programs.clear()
+            program = self._programs[key] = _compile(self._with(numbers))
         answer = program.execute(context)
         if answer is not True and answer is not False:
             raise TypeError(f"the expression gave {type(answer).__name__}, not yes or no")
@@ -116,13 +125,18 @@ def event_fields(source: str) -> tuple[set[str], set[str]]:
     return set(_EVENT_FIELD.findall(bare)), set(_GUARDED.findall(bare))
 
 
-def _check_program(program: cel.Program) -> frozenset[str]:
+def _needs(bare: str) -> frozenset[str]:
+    """Return what an expression asks for, as `status.lock` or `is_night`."""
+    found = {f"{name}.{field}" if field else name for name, field in _NAME.findall(bare) if name in VARIABLES}
+    return frozenset(need for need in found if not need.startswith("n."))
+
+
+def _check_program(program: cel.Program) -> None:
     variables = frozenset(program.variables())
     if unknown := variables - VARIABLES:
         raise _wrong(f"the variable {min(unknown)!r}", ", ".join(sorted(VARIABLES)))
     if strange := set(program.functions()) - OPERATORS:
         raise _wrong(f"the operation {min(strange)!r}", "comparison, and, or, not, in, arithmetic, ? :")
-    return variables
 
 
 def _fill(text: str, numbers: Mapping[str, float]) -> str:

@@ -80,6 +80,8 @@ class DocumentRule(BaseRule):
 
     def _numbers(self, at: Situation) -> Mapping[str, float]:
         """Return the numbers that hold here, each within its bounds."""
+        if not at.overridden:
+            return self.document.numbers
         found: dict[str, float] = {}
         for name, default in self.document.numbers.items():
             value = at.number(name, default)

@@ -11,6 +11,9 @@ from rules.language import facts
 from rules.language.predicate import Predicate
 from rules.language.temporal import read
 
+SHADOWED = "shadowed"
+"""The fact that a shadow rule would have an alert open."""
+
 
 class Turn:
     """Gathers decisions; `facts` are written back once, and only when they changed."""
@@ -34,7 +37,9 @@ class Turn:
 
     def holds(self, predicate: Predicate | None) -> bool:
         """Tell whether a guard holds for this input; none always does."""
-        return predicate is None or predicate.holds(facts.context(self.event, self.at), self.numbers)
+        return predicate is None or predicate.holds(
+            facts.context(self.event, self.at, predicate.needs), self.numbers
+        )
 
     def lasting(self, name: str) -> timedelta:
         """Return a number of seconds as a length of time."""
@@ -90,8 +95,17 @@ class Turn:
         if any(isinstance(decision, Clear) for decision in self.decisions):
             return
         raised = any(isinstance(decision, Raise) for decision in self.decisions)
-        if raised or (alert is not None and alert.active) or self.state is RuleState.SHADOW:
+        if self._facts.get(SHADOWED):
+            self.keep(SHADOWED, None)
+            raised = True
+        if raised or (alert is not None and alert.active):
             self.decisions.append(Clear(reason=reason, subject=self.subject))
+
+    def raise_(self, raised: Raise) -> None:
+        """A person must know; a shadow rule remembers that it would have said so, to know when it is over."""
+        self.decisions.append(raised)
+        if self.state is RuleState.SHADOW:
+            self.keep(SHADOWED, value=True)
 
     def done(self) -> list[Decision]:
         """Return the decisions, what is to be remembered among them."""

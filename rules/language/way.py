@@ -64,6 +64,8 @@ class Way:
                 f"it stayed over for {turn.lasting(self.trigger.keep_for or '').total_seconds():.0f} s"
             )
             return
+        if kind == "absent" and self._came_since(due_at, turn):
+            return
         turn.keep(self._key("since", turn), None)
         if not turn.holds(self.still):
             turn.say("it does not hold any more when it is due")
@@ -167,16 +169,32 @@ class Way:
             turn.arm(name, settled(moment + lasting, event, turn.at), moment.isoformat())
 
     def _await(self, event: Event, moment: datetime, turn: Turn, within: timedelta) -> None:
-        name = f"absent.{self.name}"
+        """Wait for what is to come. A watchdog's timer stays, and looks at the newest sign when it is due."""
+        name, since = f"absent.{self.name}", self._key("since", turn)
         answered = turn.recall(self._key("answered", turn))
-        watchdog = self.answers is not None and event.type in self.answers.on
-        if not watchdog and answered is not None and answered >= moment:
+        if self._watchdog(event):
+            moment = temporal.newest(answered, moment)
+        elif answered is not None and answered >= moment:
             turn.say("what it waits for had come already")
             return
-        latest = answered if watchdog and answered is not None else moment
-        if watchdog or not turn.armed(name):
-            turn.keep(self._key("since", turn), latest)
-            turn.arm(name, settled(latest + within, event, turn.at), latest.isoformat())
+        if not turn.armed(name):
+            turn.keep(since, moment)
+            turn.arm(name, settled(moment + within, event, turn.at), moment.isoformat())
+
+    def _watchdog(self, event: Event) -> bool:
+        """Tell whether an event of what is waited for starts the waiting anew."""
+        return self.answers is not None and event.type in self.answers.on
+
+    def _came_since(self, due_at: datetime, turn: Turn) -> bool:
+        """Move a watchdog's timer that is due to the end of the time after the newest sign."""
+        absent, answered = self.trigger.absent, turn.recall(self._key("answered", turn))
+        if absent is None or absent.within is None or answered is None:
+            return False
+        again = answered + turn.lasting(absent.within)
+        if again > due_at:
+            turn.keep(self._key("since", turn), answered)
+            turn.arm(f"absent.{self.name}", again, answered.isoformat())
+        return again > due_at
 
     def _answered(self, event: Event, moment: datetime, turn: Turn) -> None:
         """What it waits for came: late news of it counts by its own time."""
@@ -187,14 +205,17 @@ class Way:
             hits = temporal.counted(temporal.read_all(turn.facts, key), moment, temporal.FORGET_AFTER)
             turn.keep(key, hits[-16:])
             return
-        turn.keep(key, temporal.newest(turn.recall(key), moment))
-        since = turn.recall(self._key("since", turn))
-        in_time = since is not None and since <= moment <= since + turn.lasting(absent.within or "")
-        if in_time:
-            turn.disarm(f"absent.{self.name}")
-            turn.keep(self._key("since", turn), None)
+        before, since = turn.recall(key), turn.recall(self._key("since", turn))
+        turn.keep(key, temporal.newest(before, moment))
         if since is None or moment >= since:
             turn.clear(f"{event.type} came")
+        again = event.type in self.starts.on and self.starts.meets(event, turn)
+        if since is None or again:
+            return
+        waited_from = temporal.newest(before, since) if before is not None and before >= since else since
+        if since <= moment <= waited_from + turn.lasting(absent.within or ""):
+            turn.disarm(f"absent.{self.name}")
+            turn.keep(self._key("since", turn), None)
 
     def _over(self, moment: datetime, turn: Turn) -> None:
         since, ended = turn.recall(self._key("since", turn)), self._key("ended", turn)
@@ -245,7 +266,7 @@ class Way:
             occurred_at=moment,
             route=self._route(self.trigger),
         )
-        turn.decisions.append(raised)
+        turn.raise_(raised)
         for number, rung in enumerate(self.steps):
             name = f"step{number}.{self.name}"
             if rung.step.after is not None and not turn.armed(name):
