@@ -1,18 +1,23 @@
 """Every way out against a stand-in over real sockets: as it should be, slow, failing, late and twice."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Request
 
 from gateway.model.alert import Alert, AlertState, Severity
 from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.frame import Frame, Transport
 from gateway.pipeline import delivering
 from gateway.service import dispatch
+from gateway.service.circuit import OPEN_AFTER
+from gateway.stores.sqlite_journal import SqliteJournal
 from simulators.standins.elks import ENGAGED, NOBODY, VOICE_MAIL, ElksStandIn
 from simulators.standins.faults import Faults
 from simulators.standins.push import Browser, PushStandIn
@@ -303,3 +308,73 @@ def test_a_mail_server_that_refuses_is_believed(
     first = world.attempts(alert, "email")[0]
     assert (first.state, first.reason) == (DeliveryState.FAILED, reason)
     assert len(world.attempts(alert, "email")) == attempts
+
+
+def test_after_a_restart_nothing_rings_for_what_was_answered_in_the_meantime(
+    services: Any, tmp_path: Path
+) -> None:
+    _, _, _, _, webhook, webhook_url, _ = services
+    webhook.faults = Faults()
+    webhook.events.clear()
+    channels = {"webhook": {"url": f"{webhook_url}/hook", "secret": SECRET}}
+    with running(tmp_path, channels) as house:
+        house.send("t/sos-1", "alarm.manual")
+        alert = house.alert("sos").id
+        house.wait(lambda: bool(webhook.events))
+    rung = len(webhook.events)
+    _journal_behind_its_back(tmp_path / "data" / "journal.db", alert)
+    with running(tmp_path, channels) as house:
+        house.wait(lambda: not house.gateway.engine.catching_up)
+        time.sleep(0.5)
+        found = house.gateway.store.deliveries(alert)
+        history = [entry.action for entry in house.gateway.store.history(alert)]
+    assert history[-3:] == ["repeated", "offered", "accepted"]
+    assert len(webhook.events) == rung
+    newest = max(one.round for one in found)
+    assert {one.state for one in found if one.round == newest} == {DeliveryState.SKIPPED}
+
+
+def _journal_behind_its_back(path: Path, alert: str) -> None:
+    """Append a new press and its answer, as a gateway would that was cut off before it walked them."""
+    now = datetime.now(UTC)
+    event = {
+        "specversion": "1.0",
+        "id": "while-away",
+        "source": "vaka:t/sos-1",
+        "type": "vaka.alarm.manual.v1",
+        "time": now.isoformat(),
+        "clockquality": "synced",
+        "data": {},
+    }
+    press = Frame(Transport.MQTT, "vaka/1/t/sos-1/event", json.dumps(event).encode(), now, ingress="listener")
+    taken = Frame(Transport.PERSON, f"alert/{alert}/accept", b'{"actor":"anna"}', now, source="anna")
+    journal = SqliteJournal(path)
+    journal.append([press, taken])
+    journal.close()
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise's, on Python 3.11
+def test_operations_are_told_of_a_channel_that_rests_and_never_of_an_alert(
+    services: Any, tmp_path: Path
+) -> None:
+    _, _, _, _, webhook, webhook_url, _ = services
+    told: list[dict[str, Any]] = []
+    office = FastAPI()
+
+    @office.post("/word")
+    async def word(request: Request) -> None:
+        told.append(await request.json())
+
+    webhook.faults = Faults(fail=503)
+    with served(office) as address:
+        channels = {
+            "webhook": {"url": f"{webhook_url}/hook", "secret": SECRET},
+            "operations": [f"{address.replace('http://', 'json://')}/word"],
+        }
+        with running(tmp_path, channels) as house:
+            for number in range(OPEN_AFTER):
+                house.send(f"t/sos-{number % 2 + 1}", "alarm.manual")
+            house.wait(lambda: bool(told))
+    assert told[0]["title"] == "Vaka: the channel webhook rests"
+    assert "HTTP 503" in told[0]["message"]
+    assert not {"sos", "home-17"} & set(told[0]["message"].split())
