@@ -66,7 +66,7 @@ def overdue(state: State, timer: Timer, frame: Frame) -> None:
     sent = [one for one in _of(state, timer.subject, timer.name) if one.rung == 0]
     if alert is None or not sent or any(one.state is DeliveryState.DISPLAYED for one in sent):
         return
-    last = max(sent, key=lambda one: (one.round, one.channel not in SILENT))
+    last = max(sent, key=_last)
     moved_on = alert.state is AlertState.OFFERED and alert.step != last.step
     if not moved_on:
         _climb(state, _ring_of(alert, last, frame), after=last.id)
@@ -101,7 +101,7 @@ def shown(state: State, alert_id: str, recipient: str, frame: Frame) -> bool:
     theirs = _of(state, alert_id, recipient)
     if not theirs:
         return False
-    newest = max(theirs, key=lambda one: one.round)
+    newest = max(theirs, key=_last)
     page = next((one for one in theirs if one.channel == PAGE and one.round == newest.round), None)
     if page is None:
         page = replace(
@@ -245,6 +245,11 @@ def _hopeful(deliveries: Sequence[Delivery], ring: int) -> bool:
         and (one.state is not DeliveryState.QUEUED or one.attempt == 1)
         for one in deliveries
     )
+
+
+def _last(one: Delivery) -> tuple[int, bool]:
+    """Of the newest ring, rather a delivery that somebody could have seen."""
+    return one.round, one.channel not in SILENT
 
 
 def _of(state: State, alert_id: str, recipient: str) -> list[Delivery]:

@@ -319,3 +319,38 @@ def _is_cared_for(state: State, one: Delivery, ever: dict[str, Delivery]) -> boo
     lately = one.queued_at - timedelta(seconds=15)
     called = any(d.rung > 0 and (d.round >= one.round or d.queued_at >= lately) for d in theirs)
     return seen or waiting or asked_since or step_over or called
+
+
+# --- the page ---
+
+
+def shown(town: Town, one: Delivery, recipient: str = "day") -> Changes:
+    return town.take(Transport.RECEIPT, f"shown/{one.alert}", recipient.encode())
+
+
+def test_a_page_that_shows_the_alert_proves_its_delivery(town: Town) -> None:
+    first = sos(town)
+    tell(town, first["webpush"], "sent")
+    changes = shown(town, first["page"])
+    assert changes.deliveries[first["page"].id].state is DeliveryState.DISPLAYED
+    assert not timers(town)
+
+
+def test_a_page_opened_after_the_ring_is_a_proof_of_its_own_and_stops_what_is_not_sent(town: Town) -> None:
+    first = sos(town)
+    tell(town, first["page"], "failed", "no page is open")
+    later = by_channel(tell(town, first["webpush"], "failed", "410"))
+    tell(town, later["sms"], "sent")
+    changes = shown(town, first["page"])
+    (page,) = [one for one in changes.deliveries.values() if one.channel == "page"]
+    assert (page.state, page.reason) == (DeliveryState.DISPLAYED, "")
+    assert page.after in {one.id for one in later.values()}
+    assert page.id != first["page"].id
+    assert changes.deliveries[later["voice"].id].state is DeliveryState.SKIPPED
+
+
+@pytest.mark.parametrize("recipient", ["night", "", "nobody"])
+def test_who_was_not_rung_proves_nothing(town: Town, recipient: str) -> None:
+    changes = shown(town, sos(town)["page"], recipient)
+    assert not changes.deliveries
+    assert [one.step for one in changes.traces] == ["receipt"]
