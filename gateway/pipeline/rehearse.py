@@ -14,7 +14,6 @@ from gateway.model.people import Context, ContextKind
 from gateway.model.reading import Reading
 from gateway.model.registry import RegistryDocument
 from gateway.model.vocabulary import VOCABULARY, ClockQuality, DeviceKind
-from gateway.pipeline.decide import judge_context
 from gateway.pipeline.decode import NOTHING, Decoded
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
@@ -119,10 +118,8 @@ class _Stage:
             since=since,
             until=since + timedelta(seconds=step.lasts),
         )
-        self.state.people.keep("context", context.id, context)
-        frame = Frame(Transport.PERSON, f"context/{context.id}/set", b"", self.now, position=self.position)
-        self.state.now = max(self.state.now, self.now)
-        judge_context(self.state, self.walk.rules, "home", step.context, frame)
+        channel = f"context/{context.id}/set"
+        self._step(Transport.PERSON, channel=channel, payload=msgspec.json.encode(context))
 
     def _says(self, step: VectorStep) -> None:
         reading = Reading(

@@ -1,6 +1,6 @@
 """Hostile rule files: each is refused with one clear line, within seconds, and nothing else is lost."""
 
-import time
+import resource
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from rules.language.lint import parse
 from rules.language.predicate import MAX_SOURCE, Predicate, PredicateError, check_source
 
 WITHIN_S = 5.0
+"""Processor time, so that a busy machine does not decide."""
 GOOD = """
 catalogue = "M1"
 id = "own_door"
@@ -154,9 +155,10 @@ def test_a_hostile_file_is_refused_with_one_clear_line_within_seconds(
 ) -> None:
     file = tmp_path / "hostile.toml"
     file.write_text(text, encoding="utf-8")
-    began = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     faults = examine([file])
-    assert time.perf_counter() - began < WITHIN_S
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < WITHIN_S
     assert faults, "nobody refused it"
     assert faults[0].startswith(f"{file}: {line}"), faults[0]
     assert "; allowed: " in faults[0] or "; expected " in faults[0]
