@@ -12,8 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
-from gateway.api.context import context_of
-from gateway.api.context import OwnWord
+from gateway.api.context import OwnWord, context_of
 from gateway.api.security import webhook_authoriser
 from gateway.api.texts import learn
 from gateway.config import Settings
@@ -28,6 +27,7 @@ from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_notifiers, load_rules, urgency
 from gateway.preflight import examine
 from gateway.rule_files import joined, own_rules
+from gateway.service.auditor import Watched
 from gateway.service.board import Board
 from gateway.service.clock import SystemClock
 from gateway.service.deadman import DeadMan
@@ -103,16 +103,17 @@ class Gateway:
         self._sessions = SqliteSessionStore(settings.data_dir / "sessions.db")
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
-        self.watching = Watching(
-            settings.watch,
-            machinery,
+        watched = Watched(
             self.engine,
+            self.intake,
             self.board,
-            ways_in=self._ways_in,
-            metrics=self.metrics,
-            dead_man=self._dead_man,
-            channels=self.dispatcher.report,
+            self.store,
+            self.clock,
+            self._ways_in,
+            self._dead_man,
+            self.dispatcher.report,
         )
+        self.watching = Watching(settings.watch, watched, self.metrics)
         self.server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
         self._parts: list[asyncio.Task[None]] = []

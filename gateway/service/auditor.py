@@ -62,6 +62,7 @@ class Watched:
     clock: Clock
     ways_in: Callable[[], dict[str, Any]]
     dead_man: DeadMan | None
+    channels: Callable[[], dict[str, Any]] = dict
 
 
 class Auditor:

@@ -145,6 +145,8 @@ class JournalIntake:
                 frames = [frame for frame, _, _ in group]
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._append, frames)
                 self._tell(group, urgent)
+            # A group that was being written when `run` was cancelled: its file must not be closed under it.
+            await asyncio.get_running_loop().run_in_executor(self._thread, _done)
         finally:
             self._thread.shutdown(wait=False)
 
@@ -220,3 +222,7 @@ class JournalIntake:
                 sender.durable(theirs)
             except Exception:  # one sender's fault must not end the writing for all
                 log.exception("a sender failed on hearing that %d frames are on disk", len(theirs))
+
+
+def _done() -> None:
+    """Do nothing, in the journal's thread, after everything that was begun there."""

@@ -2,9 +2,10 @@
 
 from collections import Counter as Tally
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -18,6 +19,7 @@ from gateway.pipeline.flood import CALM_UNDER, RESPONDER_MOST, WINDOW
 from gateway.pipeline.incident import INCIDENTS
 from gateway.service.auditor import Auditor, oldest_unsent
 from gateway.service.board import Board
+from gateway.service.circuit import CircuitState
 from gateway.service.deadman import DeadMan
 from gateway.service.engine import Engine
 from gateway.service.intake import JournalIntake
@@ -45,6 +47,7 @@ class Sources:
     clock: Clock
     auditor: Auditor
     dead_man: DeadMan | None
+    channels: Callable[[], dict[str, Any]] = dict
 
 
 class Metrics:
@@ -181,6 +184,7 @@ class _Now(Collector):
         yield _one("vaka_outbox_age_seconds", "Age of the oldest unsent delivery", self._outbox_age_s())
         yield _one("vaka_self_findings", "What the auditor finds wrong now", len(on.auditor.findings))
         yield from self._dead_man()
+        yield from self._channels()
         yield from self._alerts()
         yield from self._responders()
 
@@ -196,6 +200,15 @@ class _Now(Collector):
                 "vaka_dead_man_age_seconds", "Since the last whole round trip", -1 if age is None else age
             )
             yield _one("vaka_dead_man_missed", "Round trips missed in a row", dead_man.missed_in_a_row)
+
+    def _channels(self) -> Iterator[GaugeMetricFamily]:
+        """Yield for each channel whether it is used, and what waits there; the plugins name them."""
+        open_ = GaugeMetricFamily("vaka_channel_up", "1 while a channel is used", labels=["channel"])
+        waiting = GaugeMetricFamily("vaka_channel_waiting", "Deliveries that wait", labels=["channel"])
+        for name, way in self._on.channels().items():
+            open_.add_metric([name], float(way["circuit"] == CircuitState.CLOSED.value))
+            waiting.add_metric([name], way["waiting"])
+        yield from (open_, waiting)
 
     def _alerts(self) -> Iterator[GaugeMetricFamily]:
         alerts = [one for one in self._on.board.open_alerts() if one.tenant != SYNTHETIC]

@@ -1,16 +1,11 @@
 """Watching: the parts by which the gateway watches itself, joined, and their two calls to the outside."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from gateway.config import WatchSettings
-from gateway.contract import Store
 from gateway.service import outside
 from gateway.service.auditor import Auditor, Watched
-from gateway.service.board import Board
-from gateway.service.deadman import DeadMan
-from gateway.service.engine import Engine, Machinery
 from gateway.service.health import Examined, Health
 from gateway.service.metrics import Metrics, Sources
 
@@ -18,32 +13,19 @@ from gateway.service.metrics import Metrics, Sources
 class Watching:
     """Auditor, dead man, metrics and health of one gateway."""
 
-    def __init__(
-        self,
-        settings: WatchSettings,
-        machinery: Machinery,
-        engine: Engine,
-        board: Board,
-        *,
-        ways_in: Callable[[], dict[str, Any]],
-        metrics: Metrics,
-        dead_man: DeadMan | None,
-        channels: Callable[[], dict[str, Any]],
-    ) -> None:
+    def __init__(self, settings: WatchSettings, watched: Watched, metrics: Metrics) -> None:
         self._settings = settings
-        self.dead_man = dead_man
-        store: Store = machinery.store
-        intake, clock = machinery.intake, machinery.clock
-        watched = Watched(engine, intake, board, store, clock, ways_in, dead_man)
-        self.auditor = Auditor(watched, self._alarm if settings.alarm_url else None)
         self._told: dict[str, str] = {}
-        metrics.serve(Sources(engine, intake, board, clock, self.auditor, dead_man))
-        examined = Examined(
-            engine, intake, board, clock, ways_in, self.auditor, dead_man, self._outside, channels
+        self.dead_man = watched.dead_man
+        self.auditor = Auditor(watched, self._alarm if settings.alarm_url else None)
+        on = watched
+        metrics.serve(
+            Sources(on.engine, on.intake, on.board, on.clock, self.auditor, on.dead_man, on.channels)
         )
-        self.health = Health(examined)
-        if dead_man is not None and settings.ping_url:
-            dead_man.whole = self._ping
+        parts = (on.engine, on.intake, on.board, on.clock, on.ways_in)
+        self.health = Health(Examined(*parts, self.auditor, on.dead_man, self._outside, on.channels))
+        if self.dead_man is not None and settings.ping_url:
+            self.dead_man.whole = self._ping
 
     async def run(self) -> None:
         """Watch until cancelled; the end of either part is the end of the gateway, never a silence."""

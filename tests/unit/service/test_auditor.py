@@ -56,6 +56,7 @@ def test_a_gateway_that_is_well_has_no_findings(tmp_path: Path) -> None:
         async with rig(tmp_path) as found:
             auditor = made(found)
             await press(found, PENDANT)
+            await settled(found)
             for _ in range(3):
                 await auditor.look()
             assert auditor.findings == ()
@@ -119,6 +120,7 @@ def test_a_delivery_that_nobody_takes_is_found_after_fifteen_seconds(tmp_path: P
             auditor = made(found)
             await press(found, PENDANT)
             clock.forward(seconds=14)
+            await settled(found)
             for _ in range(2):
                 await auditor.look()
             assert "outbox_old" not in {one.kind for one in auditor.findings}
@@ -137,10 +139,12 @@ def test_a_broker_that_is_away_for_five_minutes_is_found_and_ends(tmp_path: Path
             way: dict[str, Any] = {"lost_since": clock.now()}
             auditor = made(found, ways={"broker-a": way})
             clock.forward(minutes=4)
+            await settled(found)
             for _ in range(2):
                 await auditor.look()
             assert auditor.findings == ()
             clock.forward(minutes=2)
+            await settled(found)
             for _ in range(2):
                 await auditor.look()
             await settled(found)

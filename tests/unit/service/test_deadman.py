@@ -109,7 +109,7 @@ def test_three_missed_in_a_row_are_dead_and_one_that_comes_home_ends_it(tmp_path
                 assert not made.dead_man.dead, n
                 await made.dead_man.round()
             assert made.dead_man.dead
-            made.delivers = True
+            made.delivers, made.dead_man.every_s = True, 10
             await made.dead_man.round()
             assert (made.dead_man.dead, made.dead_man.missed_in_a_row) == (False, 0)
 
