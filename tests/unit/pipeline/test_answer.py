@@ -182,7 +182,7 @@ def test_a_deadline_that_was_moved_or_whose_alert_is_gone_changes_nothing(town: 
     assert not town.state.take_changes().alerts
 
 
-def test_an_alert_whose_ladder_is_gone_climbs_on_by_the_policy_it_was_raised_with(town: Town, sos: str) -> None:
+def test_an_alert_whose_ladder_is_gone_climbs_on_by_its_own_policy(town: Town, sos: str) -> None:
     moved = document().model_copy(update={"ladder": (), "home": (), "person": (), "enrolment": ()})
     town.take(Transport.REGISTRY, "registry", moved.model_dump_json().encode())
     due = town.state.alerts[sos].deadline
