@@ -120,7 +120,7 @@ class Store(Protocol):
         ...
 
     def unwatched(self) -> list[str]:
-        """Return the open alerts that have no deadline, or whose deadline no timer keeps; there must be none."""
+        """Return the open alerts that have no deadline, or none that a timer keeps; there must not be any."""
         ...
 
     def close(self) -> None:
