@@ -29,6 +29,7 @@ ENDLESS = 1_000_000
 LONGEST_LIFE_S = 0.2
 SCRIPT = "script"
 MEAN_S = 45.0
+_TIMES: list[datetime] = []
 CHANNELS = ("page", "webpush", "sms", "voice")
 
 
@@ -152,10 +153,12 @@ def _next(state: State, acted: int, *, first: bool) -> Frame:
     return _act(state, acted, at)
 
 
-@cache
 def _at(number: int) -> datetime:
-    before = START if number == 0 else _at(number - 1)
-    return before + timedelta(seconds=1 + random.Random(number).expovariate(1 / MEAN_S))
+    """Return when the script does its so many-eth thing."""
+    while len(_TIMES) <= number:
+        pause_s = 1 + random.Random(len(_TIMES)).expovariate(1 / MEAN_S)
+        _TIMES.append((_TIMES[-1] if _TIMES else START) + timedelta(seconds=pause_s))
+    return _TIMES[number]
 
 
 def _act(state: State, number: int, at: datetime) -> Frame:
