@@ -32,6 +32,8 @@ bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	@scripts/environment requirements-dev.txt
 	@scripts/system-packages $(SERVERS)
 	$(BIN)/python -m benchmarks.run $(ARGS)
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.flood
 
 lock: ## compile both lock files again from pyproject.toml
 	@scripts/environment requirements-dev.txt

@@ -11,10 +11,13 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from gateway.api.passwords import hash_password, new_token
+from gateway.commands import contacts as book
 from gateway.commands import decode as decoding
 from gateway.commands import doctor as examination
 from gateway.commands import inspect
+from gateway.commands import rules as rulebook
 from gateway.commands.demo import demo as play
+from gateway.commands.people_app import add_commands
 from gateway.commands.serve import serve as run
 from gateway.commands.serve import set_up_logging
 from gateway.config import Settings, load_settings
@@ -36,6 +39,10 @@ app = typer.Typer(
 )
 journal = typer.Typer(help="Look at the journal.", no_args_is_help=True)
 app.add_typer(journal, name="journal")
+rules = typer.Typer(help="Look at the rules, and try them.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
+contacts = typer.Typer(help="Where people at work can be reached.", no_args_is_help=True)
+app.add_typer(contacts, name="contacts")
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="The TOML file; without it the defaults.")
@@ -100,6 +107,51 @@ def check(config: Config = None) -> None:
     typer.echo(f"{config or 'defaults'}: good ({told})")
 
 
+Asked = Annotated[list[str] | None, typer.Argument(help="Catalogue ids or names; without them every rule.")]
+
+
+@rules.command("lint")
+@_plainly
+def rules_lint(
+    files: Annotated[list[Path] | None, typer.Argument(help="Without them: rules_dir.")] = None,
+    config: Config = None,
+) -> None:
+    """Read rule files, compile them and try their vectors, in a process of their own; one line a fault."""
+    faults = rulebook.lint(load_settings(config), files or [])
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if faults:
+        raise typer.Exit(2)
+    typer.echo("good")
+
+
+@rules.command("test")
+@_plainly
+def rules_test(wanted: Asked = None, config: Config = None) -> None:
+    """Run every rule's own vectors through the real steps in virtual time."""
+    results = list(rulebook.trials(rulebook.entries(load_settings(config), wanted or [])))
+    for _, line in results:
+        typer.echo(line)
+    if not all(held for held, _ in results):
+        raise typer.Exit(1)
+
+
+@rules.command("table")
+@_plainly
+def rules_table() -> None:
+    """Print the catalogue as the Markdown table that docs/rules.md holds."""
+    for line in rulebook.table(rulebook.entries(Settings(), [])):
+        typer.echo(line)
+
+
+@rules.command("explain")
+@_plainly
+def rules_explain(wanted: Asked = None, config: Config = None) -> None:
+    """Say in words what the rules do, with their numbers."""
+    for line in rulebook.explanations(rulebook.entries(load_settings(config), wanted or [])):
+        typer.echo(line)
+
+
 @app.command()
 @_plainly
 def decode(
@@ -151,6 +203,29 @@ def journal_export(
         sys.stdout.write(line + "\n")
 
 
+@contacts.command("list")
+@_plainly
+def contacts_list(config: Config = None, data: Data = None) -> None:
+    """Say who can be reached by which channels; addresses are not shown."""
+    for line in book.noted(_directory(config, data)):
+        typer.echo(line)
+
+
+@contacts.command("note")
+@_plainly
+def contacts_note(recipient: str, kind: str, config: Config = None, data: Data = None) -> None:
+    """Note a phone, sms, voice or email address of a person or team; it is asked for, never an argument."""
+    address = typer.prompt("Address", hide_input=sys.stdin.isatty(), err=True)
+    typer.echo(book.note(_directory(config, data), recipient, kind, address))
+
+
+@contacts.command("remove")
+@_plainly
+def contacts_remove(recipient: str, kind: str, config: Config = None, data: Data = None) -> None:
+    """Forget all addresses of a kind (also webpush)."""
+    typer.echo(book.remove(_directory(config, data), recipient, kind))
+
+
 @app.command()
 @_plainly
 def doctor(config: Config = None) -> None:
@@ -187,6 +262,9 @@ def secret() -> None:
 def _directory(config: Path | None, data: Path | None) -> Path:
     settings: Settings = load_settings(config)
     return data or settings.data_dir
+
+
+add_commands(app, _plainly)
 
 
 def main() -> None:

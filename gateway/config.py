@@ -4,47 +4,29 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
+from gateway.channel_settings import ChannelSettings
 from gateway.contract import ConfigurationError
 from gateway.model.registry import Registry, RegistryDocument
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-"""A TCP port; 0 lets the system choose one."""
+from gateway.sections import Port, Section, fault, is_loopback
 
 PREFIX = "VAKA_"
 NO_KEYS = frozenset({"VAKA_LOG"})
 """Variables with our prefix that set no key: the log level is needed before the configuration is read."""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _fault(key: str, found: str, allowed: str) -> NoReturn:
-    """Raise a fault that concerns the key, relative to the section that is being checked."""
-    raise PydanticCustomError("vaka", "{allowed}", {"key": key, "found": found, "allowed": allowed})
 
 
 def _broker_url(url: str) -> str:
@@ -60,15 +42,11 @@ def _broker_url(url: str) -> str:
         or "@" in url
         or parts.scheme not in {"mqtt", "mqtts"}
     ):
-        _fault("", repr(url), allowed)
+        fault("", repr(url), allowed)
     return url
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Tls(_Section):
+class Tls(Section):
     """Paths to PEM files: the server's certificate chain and its private key."""
 
     certificate: Path
@@ -82,7 +60,7 @@ class ListenerTls(Tls):
     require_client: bool = False
 
 
-class ListenerSettings(_Section):
+class ListenerSettings(Section):
     """The built-in MQTT listener that devices connect to. Every limit has a name and an effect.
 
     `receive_maximum` frames may be unacknowledged on one connection before reading it pauses;
@@ -103,7 +81,7 @@ class ListenerSettings(_Section):
     connect_timeout_s: float = Field(10, gt=0)
 
 
-class BrokerSettings(_Section):
+class BrokerSettings(Section):
     """One MQTT broker that the gateway is a client of.
 
     `url` is mqtt://host:port or mqtts://host:port; `protocol` 5 or 4 (MQTT 3.1.1). `receive_maximum`
@@ -126,19 +104,29 @@ class BrokerSettings(_Section):
     reconnect_max_s: float = Field(30, gt=0, le=600)
 
 
-class UserSettings(_Section):
+class UserSettings(Section):
     """A local user until single sign-on comes: argon2 hash (`vaka password`), teams answered for."""
 
     name: str = Field(pattern=r"^[a-z0-9._-]{1,64}$")
     password_hash: SecretStr
-    role: Literal["staff", "engineer"] = "staff"
+    role: Literal["staff", "lead", "engineer"] = "staff"
     teams: tuple[str, ...] = ()
 
 
-Scope = Literal["alerts:read", "alerts:write", "devices:read", "devices:write", "trace:read", "frames:write"]
+Scope = Literal[
+    "alerts:read",
+    "alerts:write",
+    "people:read",
+    "people:write",
+    "devices:read",
+    "devices:write",
+    "trace:read",
+    "frames:write",
+    "metrics:read",
+]
 
 
-class TokenSettings(_Section):
+class TokenSettings(Section):
     """An API token: BLAKE2 hash from `vaka token`, and what it may do."""
 
     name: str = Field(pattern=r"^[a-z0-9._-]{1,64}$")
@@ -146,7 +134,7 @@ class TokenSettings(_Section):
     scopes: tuple[Scope, ...] = Field(min_length=1)
 
 
-class ApiSettings(_Section):
+class ApiSettings(Section):
     """The HTTP API, the pages and the webhook."""
 
     host: str = "127.0.0.1"
@@ -159,23 +147,51 @@ class ApiSettings(_Section):
     token: tuple[TokenSettings, ...] = ()
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """What the house holds at once. At `queue_frames` the ways in wait: back-pressure, no silent drop."""
 
     queue_frames: int = Field(20_000, ge=100)
     commit_batch: int = Field(64, ge=1, le=4096)
 
 
-class Settings(_Section):
+def _secret_url(secret: SecretStr) -> SecretStr:
+    """Take https, or http to this machine: what is told outside must not be forged on its way."""
+    parts = urlsplit(secret.get_secret_value())
+    if not parts.hostname or (
+        parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname))
+    ):
+        fault("", "an address of another kind", "https://..., or http:// to a loopback address")
+    return secret
+
+
+class WatchSettings(Section):
+    """How the gateway watches itself.
+
+    With `round_trip` a synthetic alarm goes through the whole chain every `every_s` seconds; each one
+    that comes back is told to `ping_url`, an outside watcher that raises its own alarm when it hears
+    nothing. `alarm_url` is told past every usual way when the gateway finds itself failing.
+    """
+
+    round_trip: bool = True
+    every_s: float = Field(60, ge=1, le=3600)
+    ping_url: Annotated[SecretStr, AfterValidator(_secret_url)] | None = None
+    alarm_url: Annotated[SecretStr, AfterValidator(_secret_url)] | None = None
+
+
+class Settings(Section):
     """The whole configuration. `data_dir` holds the journal and the state; `registry` is a TOML file."""
 
     data_dir: Path = Path("var")
     registry: Path | None = None
     adapters: tuple[str, ...] = ()
+    rules_dir: Path | None = None
+    active_rules: tuple[str, ...] = ()
     listener: ListenerSettings = ListenerSettings()
     broker: tuple[BrokerSettings, ...] = ()
     api: ApiSettings = ApiSettings()
+    channels: ChannelSettings = ChannelSettings()
     limits: LimitSettings = LimitSettings()
+    watch: WatchSettings = WatchSettings()
 
     @field_validator("broker")
     @classmethod
@@ -183,19 +199,23 @@ class Settings(_Section):
         names = [broker.name for broker in brokers]
         for name in names:
             if names.count(name) > 1:
-                _fault("name", f"{name!r} more than once", "a name of its own for every broker")
+                fault("name", f"{name!r} more than once", "a name of its own for every broker")
         return brokers
 
     @model_validator(mode="after")
     def _safe_by_default(self) -> Self:
         if not is_loopback(self.api.host) and not (self.api.user or self.api.token):
-            _fault(
+            fault(
                 "api.host",
                 repr(self.api.host),
                 "a loopback address, or any once api.user or api.token is set",
             )
+        public = urlsplit(self.channels.public_url or "").hostname
+        if public and public not in {host.strip("[]") for host in self.api.allowed_hosts}:
+            allowed = "a host that api.allowed_hosts names as well"
+            fault("channels.public_url", repr(self.channels.public_url), allowed)
         if not is_loopback(self.listener.host) and self.listener.anonymous:
-            _fault(
+            fault(
                 "listener.anonymous",
                 f"true on {self.listener.host!r}",
                 "false, or a loopback address as listener.host",

@@ -1,13 +1,14 @@
 """Plugins: adapters, rules and channels as installed packages declare them, ours like a stranger's."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from importlib.metadata import entry_points
 
-from gateway.contract import Adapter, ConfigurationError, Notifier, Rule
+from gateway.contract import Adapter, ConfigurationError, Notifier, Rule, RuleState, as_active
+from gateway.contract.library import RuleEntry
 from gateway.model.frame import Frame
 from gateway.pipeline.decode import WEBHOOK_PREFIX
-from gateway.service.board import Board
+from gateway.service.means import Means
 
 
 def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
@@ -19,15 +20,25 @@ def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
     return [found[name].load() for name in names]
 
 
-def load_rules() -> list[Rule]:
-    """Return every installed rule."""
-    return [rule for entry in entry_points(group="vaka.rules") for rule in entry.load()]
+def load_rules(own: Iterable[RuleEntry] = (), active: Collection[str] = ()) -> list[Rule]:
+    """Return every installed rule and a municipality's own; those named `active` come out of the shadow.
+
+    Raises ConfigurationError for a name that no shadow rule has: nothing else can be switched by it.
+    """
+    rules = [rule for entry in entry_points(group="vaka.rules") for rule in entry.load()]
+    rules += [rule for entry in own for rule in entry.rules]
+    shadows = {name for rule in rules if rule.state is RuleState.SHADOW for name in (rule.id, rule.catalogue)}
+    if unknown := sorted(set(active) - shadows):
+        allowed = ", ".join(sorted(rule.id for rule in rules if rule.state is RuleState.SHADOW))
+        raise ConfigurationError(f"active_rules: found {unknown[0]!r}; allowed: {allowed}")
+    return [as_active(rule) if {rule.id, rule.catalogue} & set(active) else rule for rule in rules]
 
 
-def load_notifiers(board: Board) -> dict[str, Notifier]:
-    """Return every installed channel by its name in deliveries."""
-    made: list[Notifier] = [entry.load()(board) for entry in entry_points(group="vaka.notifiers")]
-    return {notifier.channel: notifier for notifier in sorted(made, key=lambda one: one.channel)}
+def load_notifiers(means: Means) -> dict[str, Notifier]:
+    """Return every installed and configured channel by its name in deliveries."""
+    made: list[Notifier | None] = [entry.load()(means) for entry in entry_points(group="vaka.notifiers")]
+    there = sorted((one for one in made if one is not None), key=lambda one: one.channel)
+    return {notifier.channel: notifier for notifier in there}
 
 
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:

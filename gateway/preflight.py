@@ -7,6 +7,9 @@ from pathlib import Path
 from gateway.config import Settings, load_registry
 from gateway.contract import ConfigurationError
 from gateway.model.registry import Registry
+from gateway.plugins import load_rules
+from gateway.rule_files import examine as examine_rules
+from gateway.rule_files import own_rules, paths_in
 
 PEM = "a PEM file"
 _DEVICES_NAMED = 3
@@ -17,7 +20,7 @@ def examine(settings: Settings, adapters: Collection[str]) -> Registry | None:
 
     `adapters` are the ids of those that are installed and wanted.
     """
-    faults = list(_tls(settings))
+    faults = [*_tls(settings), *_rules(settings)]
     registry = None
     if settings.registry is not None:
         registry = load_registry(settings.registry)
@@ -25,6 +28,16 @@ def examine(settings: Settings, adapters: Collection[str]) -> Registry | None:
     if faults:
         raise ConfigurationError("\n".join(faults))
     return registry
+
+
+def _rules(settings: Settings) -> Iterator[str]:
+    try:
+        faults = examine_rules(paths_in(settings.rules_dir)) if settings.rules_dir else []
+        yield from faults
+        if not faults:
+            load_rules(own_rules(settings.rules_dir, examined=True), settings.active_rules)
+    except ConfigurationError as error:
+        yield from str(error).splitlines()
 
 
 def _tls(settings: Settings) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import asdict
 from typing import Any, NoReturn
@@ -12,27 +12,43 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
+from gateway.api.context import OwnWord, context_of
 from gateway.api.security import webhook_authoriser
+from gateway.api.texts import learn
 from gateway.config import Settings
-from gateway.contract import Clock, ConfigurationError, VakaError
+from gateway.contract import Clock, ConfigurationError, Notifier, Rule, VakaError
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry
+from gateway.model.synthetic import ADAPTER as DEAD_MAN
+from gateway.model.synthetic import BUTTON, with_synthetic
+from gateway.notifiers.elks import ElksPhone
+from gateway.notifiers.operations import Operations
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_notifiers, load_rules, urgency
 from gateway.preflight import examine
+from gateway.rule_files import joined, own_rules
+from gateway.service.auditor import Watched
 from gateway.service.board import Board
 from gateway.service.clock import SystemClock
+from gateway.service.deadman import DeadMan
 from gateway.service.dispatch import Dispatcher
-from gateway.service.engine import Engine, Machinery
-from gateway.service.health import Health
+from gateway.service.engine import Engine, Machinery, Observer
 from gateway.service.intake import LaneIntake
+from gateway.service.means import Means
+from gateway.service.metrics import Metrics
+from gateway.service.reach import Reachability
+from gateway.service.signing import Signer
+from gateway.service.watching import Watching
+from gateway.stores.contacts import SqliteContacts
+from gateway.stores.keys import push_key, signing_key
 from gateway.stores.lock import hold
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
 from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
-from gateway.transports.mqtt_listener.credentials import RegistryCredentials
+from gateway.transports.mqtt_listener.credentials import RegistryCredentials, hash_secret, new_password
+from gateway.transports.mqtt_publish import Sender, publish
 from gateway.transports.webhook import webhook_router
 
 log = logging.getLogger(__name__)
@@ -43,6 +59,8 @@ FINISH_WITHIN_S = 10.0
 """So long a stop waits until what was taken in is walked and written; of the rest nobody was told."""
 CANCEL_WITHIN_S = 5.0
 API_STOPS_WITHIN_S = 5.0
+PHONES = {"46elks": ElksPhone}
+"""Providers of SMS and calls, by their name in the configuration."""
 
 
 class PartFailedError(VakaError):
@@ -62,15 +80,35 @@ class Gateway:
         self.store = SqliteStore(settings.data_dir / "state.db")
         self.journal = SqliteJournal(settings.data_dir / "state.db")
         self.intake = LaneIntake(queue_frames=settings.limits.queue_frames, urgent=urgency(self.adapters))
-        notifiers = load_notifiers(self.board)
-        self.dispatcher = Dispatcher(notifiers, self.intake, self.clock, self.board.alert)
-        walk = Walk(self.adapters, load_rules(), tuple(notifiers))
+        self.contacts = SqliteContacts(settings.data_dir / "contacts.db")
+        self.reach = Reachability(self.contacts, self.intake, self.clock)
+        self.means = self._make_means()
+        self._operations = Operations(settings.channels.operations)
+        notifiers = load_notifiers(self.means)
+        self.dispatcher = self._make_dispatcher(notifiers)
+        self.walk = walk = Walk(self.adapters, _rules(settings), tuple(notifiers))
         machinery = Machinery(walk, self.store, self.intake, self.clock)
-        self.engine = Engine(machinery, (self.board, self.dispatcher), batch=settings.limits.commit_batch)
+        self.metrics = Metrics()
+        self._password = new_password()
+        self._dead_man = self._make_dead_man()
+        observers: list[Observer] = [self.board, self.dispatcher, self.reach, self.metrics]
+        observers += [self._dead_man] if self._dead_man else []
+        self.engine = Engine(machinery, observers, batch=settings.limits.commit_batch)
+        self.engine.measured = self.metrics.fsync.observe
         self._sessions = SqliteSessionStore(settings.data_dir / "sessions.db")
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
-        self.health = Health(self.engine, self.intake, self.board, self.clock, self._ways_in)
+        watched = Watched(
+            self.engine,
+            self.intake,
+            self.board,
+            self.store,
+            self.clock,
+            self._ways_in,
+            self._dead_man,
+            self.dispatcher.report,
+        )
+        self.watching = Watching(settings.watch, watched, self.metrics)
         self.server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
         self._parts: list[asyncio.Task[None]] = []
@@ -134,6 +172,7 @@ class Gateway:
     async def _start(self, stack: AsyncExitStack, ready: Callable[[], Awaitable[None]] | None) -> None:
         """Start the parts one after the other; what must be stopped goes on the stack."""
         self._part(self.dispatcher.run(), "dispatch")
+        self._part(self.reach.run(), "reach")
         await self._take_registry()
         if self.listener is not None:
             stack.push_async_callback(self.listener.stop)
@@ -143,6 +182,7 @@ class Gateway:
         self._socket = stack.enter_context(self._bind())
         self._part(self._serve(self._socket), "api")
         await self._started()
+        self._part(self.watching.run(), "watch")
         if ready is not None:
             await ready()
 
@@ -154,11 +194,58 @@ class Gateway:
         """Journal the registry file's content, so that rules arm what a new device or a new rule needs."""
         if self._registry_file is None:
             return
-        payload = self._registry_file.document.model_dump_json(exclude_defaults=True).encode()
+        document = self._registry_file.document
+        if self._dead_man is not None:
+            document = with_synthetic(document, hash_secret(self._password))
+        payload = document.model_dump_json(exclude_defaults=True).encode()
         frame = Frame(Transport.REGISTRY, "registry", payload, self.clock.now(), ingress="file")
         position = await self.intake.accept(frame, REGISTRY_WITHIN_S)
         if refusal := await self.board.settled(position, timeout_s=0):
             raise ConfigurationError(f"{self.settings.registry}: {refusal}")
+
+    def _make_dispatcher(self, notifiers: Mapping[str, Notifier]) -> Dispatcher:
+        made = Dispatcher(
+            notifiers,
+            self.intake,
+            self.clock,
+            self.board.alert,
+            told=self._operations.channel,
+        )
+        self.reach.resting = made.resting
+        return made
+
+    def _make_means(self) -> Means:
+        folder, channels = self.settings.data_dir, self.settings.channels
+        return Means(
+            settings=channels,
+            language=self.settings.api.language,
+            board=self.board,
+            clock=self.clock,
+            intake=self.intake,
+            contacts=self.contacts,
+            reach=self.reach,
+            signer=Signer(signing_key(folder)),
+            push_key=push_key(folder) if channels.webpush else None,
+            phone=PHONES[channels.phone.provider](channels.phone) if channels.phone else None,
+        )
+
+    def _make_dead_man(self) -> DeadMan | None:
+        """Return the synthetic alarm's sender, where a device of ours can reach our own listener."""
+        settings, adapters = self.settings, {adapter.manifest.id for adapter in self.adapters}
+        tls = settings.listener.tls
+        reachable = settings.listener.enabled and not (tls is not None and tls.require_client)
+        if not (settings.watch.round_trip and reachable and self._registry_file and DEAD_MAN in adapters):
+            return None
+        every_s = settings.watch.every_s
+        return DeadMan(self._publish, self.intake, self.board, self.clock, every_s=every_s)
+
+    async def _publish(self, topic: str, payload: bytes) -> None:
+        """Send one message to our own listener, as the synthetic device."""
+        listener = self.settings.listener
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(listener.host, listener.host)  # noqa: S104 - where it listens
+        port = self.listener.port if self.listener is not None else listener.port
+        certificate = listener.tls.certificate if listener.tls else None
+        await publish(Sender(host, port, BUTTON, self._password, certificate), topic, payload)
 
     def _make_listener(self) -> MqttListener:
         manifests = {adapter.manifest.id: adapter.manifest for adapter in self.adapters}
@@ -204,8 +291,13 @@ class Gateway:
 
     def _app(self) -> FastAPI:
         app = create_app(
-            self.settings, self.board, self.store, self.journal, self.intake, self.clock, self.health.report
+            self.settings,
+            self.means,
+            self.store,
+            self.journal,
+            OwnWord(self.watching.health.report, self.metrics.text),
         )
+        context_of(app).walk = self.walk
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
@@ -251,7 +343,15 @@ class Gateway:
         self.journal.close()
         self.store.close()
         self._sessions.close()
+        self.contacts.close()
         self._lock.close()
+
+
+def _rules(settings: Settings) -> list[Rule]:
+    """Return the rules of this gateway, the municipality's own among them; pages learn the words of those."""
+    own = own_rules(settings.rules_dir, examined=True)
+    learn(joined(own))
+    return load_rules(own, settings.active_rules)
 
 
 async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:

@@ -1,7 +1,7 @@
 """Alarms: calls for help, pressed (G1) or felt by a fall detector (G2)."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from gateway.contract import Arm, Change, Decision, Disarm, Raise, Remember, Say, Situation
@@ -55,13 +55,14 @@ class Fall(BaseRule):
     safety: ClassVar[bool] = True
     listens: ClassVar[frozenset[str]] = frozenset({"fall.detected", "alarm.cancelled"})
     confirm_s: float = 30
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"confirm_s": (0, 60)}
 
     def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
         """Wait for a cancel, unless the time for it is over already."""
         if event.type == "alarm.cancelled":
             return self._cancelled(event, at)
         fell_at = happened_at(event)
-        due_at = fell_at + timedelta(seconds=self.confirm_s)
+        due_at = fell_at + self.lasting("confirm_s", at)
         remember = Remember(facts={"fell_at": fell_at.isoformat()})
         if at.now >= due_at:
             return [
@@ -72,17 +73,18 @@ class Fall(BaseRule):
             return [Say(reason="a fall is being confirmed already")]
         return [Arm(name="confirm", due_at=due_at, note=fell_at.isoformat()), remember]
 
-    def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
+    def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:
         """Nobody cancelled it."""
         fell_at = datetime.fromisoformat(timer.note)
-        return [self._fell(fell_at, f"not cancelled on the device within {self.confirm_s:.0f} s", {})]
+        within_s = self.number("confirm_s", at)
+        return [self._fell(fell_at, f"not cancelled on the device within {within_s:.0f} s", {})]
 
     def _cancelled(self, event: Event, at: Situation) -> Sequence[Decision]:
         fell_at = moment(at.recall(), "fell_at")
         if not at.armed("confirm"):
             return cancelled(at, fell_at, happened_at(event))
         after_s = (happened_at(event) - fell_at).total_seconds() if fell_at else 0
-        if 0 <= after_s <= self.confirm_s:
+        if 0 <= after_s <= self.number("confirm_s", at):
             return [
                 Disarm(name="confirm"),
                 Say(reason=f"cancelled on the device {after_s:.0f} s after the fall"),

@@ -1,10 +1,10 @@
 """Base: a rule that listens to nothing yet, and the decisions that most rules share."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from gateway.contract import Arm, Decision, Situation
+from gateway.contract import Arm, Decision, RuleState, Situation
 from gateway.model.event import Event
 from gateway.model.status import Timer
 
@@ -22,7 +22,10 @@ class BaseRule:
     id: ClassVar[str]
     catalogue: ClassVar[str]
     safety: ClassVar[bool] = False
+    state: RuleState = RuleState.ACTIVE
     listens: ClassVar[frozenset[str]] = frozenset()
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Between what a municipality, a unit or a person may set a number of a safety rule; no other is read."""
 
     def on_enrolled(self, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """Arm nothing."""
@@ -35,6 +38,19 @@ class BaseRule:
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002
         """Decide nothing."""
         return NOTHING
+
+    def number(self, name: str, at: Situation) -> float:
+        """Return a number of this rule as it holds here: its own, or the override nearest to the person."""
+        own = getattr(self, name)
+        default = own.total_seconds() if isinstance(own, timedelta) else float(own)
+        if self.safety and name not in self.bounds:
+            return default
+        least, most = self.bounds.get(name, (0.0, float("inf")))
+        return min(max(at.number(name, default), least), most)
+
+    def lasting(self, name: str, at: Situation) -> timedelta:
+        """Return such a number, in seconds, as a length of time."""
+        return timedelta(seconds=self.number(name, at))
 
 
 def arm_once(

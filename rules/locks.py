@@ -1,11 +1,11 @@
-"""Locks: a door left unlocked after a visit (L1), opened at night (L2), a lock that is stuck (L10)."""
+"""Locks: a door left unlocked after a visit (L1), opened at night (L2)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Say, Situation
-from gateway.model.alert import AlertType, Severity
+from gateway.model.alert import AlertType, Route, Severity
 from gateway.model.event import Event
 from gateway.model.status import Timer
 from gateway.model.vocabulary import DeviceKind, LockValues, Means
@@ -56,7 +56,7 @@ class UnlockedAfterVisit(BaseRule):
         opened_at = happened_at(event)
         return [
             Remember(facts={"opened_at": opened_at.isoformat()}),
-            Arm(name="no_checkout", due_at=settled(opened_at + self.no_checkout, event, at)),
+            Arm(name="no_checkout", due_at=settled(opened_at + self.lasting("no_checkout", at), event, at)),
         ]
 
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:
@@ -67,7 +67,7 @@ class UnlockedAfterVisit(BaseRule):
             return self._still(at)
         since = "an hour after the staff came, and nobody checked out"
         if timer.name == "first":
-            since = f"{self.first.total_seconds() / 60:.0f} min after the visit"
+            since = f"{self.number('first', at) / 60:.0f} min after the visit"
         alert = at.open_alert()
         if alert is not None and alert.active:
             return NOTHING
@@ -85,12 +85,16 @@ class UnlockedAfterVisit(BaseRule):
         opened_at, left_at = moment(at.recall(lock), "opened_at"), happened_at(event)
         if opened_at is None or not timedelta(0) <= left_at - opened_at <= self.longest_visit:
             return NOTHING
-        first = settled(left_at + self.first, event, at)
+        first = settled(left_at + self.lasting("first", at), event, at)
         return [
             Remember(facts=None, subject=lock),
             Disarm(name="no_checkout", subject=lock),
             Arm(name="first", due_at=first, note=left_at.isoformat(), subject=lock),
-            Arm(name="second", due_at=first + self.second - self.first, subject=lock),
+            Arm(
+                name="second",
+                due_at=first + self.lasting("second", at) - self.lasting("first", at),
+                subject=lock,
+            ),
         ]
 
     def _locked(self, at: Situation) -> Sequence[Decision]:
@@ -104,7 +108,7 @@ class UnlockedAfterVisit(BaseRule):
         alert = at.open_alert()
         if alert is None or alert.severity is not Severity.LOW:
             return NOTHING
-        reason = f"still not locked {self.second.total_seconds() / 60:.0f} min after the visit"
+        reason = f"still not locked {self.number('second', at) / 60:.0f} min after the visit"
         return [Change(severity=Severity.MEDIUM, reason=reason, accept_within_s=ACCEPT_MEDIUM_S)]
 
 
@@ -134,7 +138,7 @@ class DoorAtNight(BaseRule):
         if not any(self.flag in person.flags for person in watched):
             return NOTHING
         staff_at = moment(at.recall(at.home.id), "staff_at")
-        if staff_at is not None and abs(opened_at - staff_at) <= self.staff_near:
+        if staff_at is not None and abs(opened_at - staff_at) <= self.lasting("staff_near", at):
             return [Say(reason="opened at night with staff in the home")]
         return [self._raise(event, opened_at, at)]
 
@@ -148,42 +152,10 @@ class DoorAtNight(BaseRule):
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="door_at_night",
+            route=Route.NIGHT_PATROL,
             reason="the door was opened at night, and no staff is known to be there",
             accept_within_s=self.accept_s,
             values=lateness(event),
             subject=at.home.id,
             occurred_at=opened_at,
         )
-
-
-class LockJammed(BaseRule):
-    """The bolt is stuck or only half out: Medium (alert rules, 5.3 L10)."""
-
-    id: ClassVar[str] = "lock_jammed"
-    catalogue: ClassVar[str] = "L10"
-    stuck: ClassVar[frozenset[str]] = frozenset({"lock.jammed", "lock.not_fully_locked"})
-    listens: ClassVar[frozenset[str]] = stuck | OPENED | {"lock.locked"}
-
-    def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
-        """Raise on a stuck bolt, clear when it moves again."""
-        if event.type not in self.stuck:
-            return self._moved(event, at)
-        if at.status().slots.get("lock", event.type) not in self.stuck:
-            return [Say(reason="the fault is older than the lock's present state")]
-        what = "is jammed" if event.type == "lock.jammed" else "did not lock fully"
-        raised = Raise(
-            severity=Severity.MEDIUM,
-            type=AlertType.PERSON,
-            text="lock_jammed",
-            reason=f"the lock {what}",
-            accept_within_s=ACCEPT_MEDIUM_S,
-            values=lateness(event),
-            occurred_at=happened_at(event),
-        )
-        return [raised]
-
-    def _moved(self, event: Event, at: Situation) -> Sequence[Decision]:
-        alert = at.open_alert()
-        if alert is None or not alert.active or at.status().slots.get("lock") != event.type:
-            return NOTHING
-        return [Clear(reason="the lock moves again")]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Say, Situation
-from gateway.model.alert import AlertType, Severity
+from gateway.model.alert import AlertType, Route, Severity
 from gateway.model.event import Event
 from gateway.model.registry import Window
 from gateway.model.status import Timer
@@ -44,7 +44,7 @@ class DoseMissed(PlannedRule):
         """Return the enrolment's doses."""
         return at.enrolment.doses
 
-    def due_at(self, planned: Occurrence) -> datetime:
+    def due_at(self, planned: Occurrence, at: Situation) -> datetime:  # noqa: ARG002 - the port's signature
         """Return the window's end."""
         return planned.ends_at
 
@@ -115,6 +115,7 @@ class DoseMissed(PlannedRule):
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="dose_missed",
+            route=Route.CARE_DELEGATED,
             reason=reason,
             accept_within_s=self.accept_s,
             values={"dose": dose, **values},
@@ -148,7 +149,7 @@ class DispenserJam(BaseRule):
         if event.type == "medication.jam":
             if at.status().slots.get("mechanism") == "medication.jam_cleared":
                 return [Say(reason="the jam is older than its clearing")]
-            due_at = settled(happened_at(event) + timedelta(seconds=self.clears_itself_s), event, at)
+            due_at = settled(happened_at(event) + self.lasting("clears_itself_s", at), event, at)
             return arm_once(at, "jam", due_at, note=happened_at(event).isoformat())
         if at.status().slots.get("mechanism") == "medication.jam":
             return [Say(reason="the clearing is older than the present jam")]
@@ -158,13 +159,14 @@ class DispenserJam(BaseRule):
 
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:
         """It did not clear itself, or a dose has come near since."""
-        near = due_within(at.enrolment.doses, at, self.dose_near)
+        near = due_within(at.enrolment.doses, at, self.lasting("dose_near", at))
         if timer.name == "dose":
             return self._dose_near(near, at)
         raised = Raise(
             severity=Severity.MEDIUM if near else Severity.LOW,
             type=AlertType.PERSON if near else AlertType.TECHNICAL,
             text="dispenser_jam",
+            route=Route.CARE_DELEGATED if near else "",
             reason="the dispenser is stuck" + (f", and {near.ref} is near" if near else ""),
             accept_within_s=self.accept_medium_s if near else ACCEPT_LOW_S,
             occurred_at=datetime.fromisoformat(timer.note),
@@ -173,7 +175,8 @@ class DispenserJam(BaseRule):
 
     def _watch_dose(self, at: Situation) -> list[Decision]:
         coming = [next_ending(window, at.now, zone_of(at)).starts_at for window in at.enrolment.doses]
-        later = [starts_at - self.dose_near for starts_at in coming if starts_at - self.dose_near > at.now]
+        near = self.lasting("dose_near", at)
+        later = [starts_at - near for starts_at in coming if starts_at - near > at.now]
         return [Arm(name="dose", due_at=min(later))] if later else []
 
     def _dose_near(self, near: Occurrence | None, at: Situation) -> Sequence[Decision]:
@@ -183,7 +186,13 @@ class DispenserJam(BaseRule):
         reason = f"still stuck, and {near.ref} is near"
         accept = self.accept_medium_s
         return [
-            Change(severity=Severity.MEDIUM, type=AlertType.PERSON, reason=reason, accept_within_s=accept)
+            Change(
+                severity=Severity.MEDIUM,
+                type=AlertType.PERSON,
+                route=Route.CARE_DELEGATED,
+                reason=reason,
+                accept_within_s=accept,
+            )
         ]
 
 
@@ -227,6 +236,7 @@ class DispenserOffline(BaseRule):
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="dispenser_offline_dose",
+            route=Route.CARE_DELEGATED,
             reason=reason,
             accept_within_s=self.accept_s,
             values={"minutes": round((at.now - gone).total_seconds() / 60)},
@@ -235,11 +245,12 @@ class DispenserOffline(BaseRule):
 
     def _why(self, gone: datetime, at: Situation) -> tuple[str, str]:
         """Return the reason to raise, and what makes it one occasion; empty when there is none."""
-        near = due_within(at.enrolment.doses, at, self.before_dose)
+        near = due_within(at.enrolment.doses, at, self.lasting("before_dose", at))
         if near is not None:
             return f"out of reach with {near.ref} due: visit for the dose", f"{near.key} {gone.isoformat()}"
-        if at.now - gone >= self.too_long:
-            return f"out of reach for {self.too_long.total_seconds() / 3600:.0f} h", gone.isoformat()
+        too_long = self.lasting("too_long", at)
+        if at.now - gone >= too_long:
+            return f"out of reach for {too_long.total_seconds() / 3600:.0f} h", gone.isoformat()
         return "", ""
 
     def _back(self, at: Situation) -> list[Decision]:
@@ -250,11 +261,11 @@ class DispenserOffline(BaseRule):
         """Arm the next moment at which being out of reach would matter."""
         gone, heard, allowed = gone_since(at), heard_at(at), silence_allowed(at)
         coming = [next_ending(window, at.now, zone_of(at)) for window in at.enrolment.doses]
-        moments = [planned.starts_at - self.before_dose for planned in coming]
+        moments = [planned.starts_at - self.lasting("before_dose", at) for planned in coming]
         if gone is not None:
-            moments += [gone + self.too_long, at.now + self.look_again]
+            moments += [gone + self.lasting("too_long", at), at.now + self.look_again]
         elif allowed is not None:
-            near = due_within(at.enrolment.doses, at, self.before_dose)
-            moments.append(heard + (allowed if near else max(allowed, self.too_long)))
+            near = due_within(at.enrolment.doses, at, self.lasting("before_dose", at))
+            moments.append(heard + (allowed if near else max(allowed, self.lasting("too_long", at))))
         later = [found for found in moments if found > at.now]
         return [Arm(name="watch", due_at=min(later))] if later else []

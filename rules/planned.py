@@ -28,7 +28,7 @@ class PlannedRule(BaseRule):
         """Return the planned times that this rule watches."""
 
     @abstractmethod
-    def due_at(self, planned: Occurrence) -> datetime:
+    def due_at(self, planned: Occurrence, at: Situation) -> datetime:
         """Return when an occurrence is to be judged."""
 
     @abstractmethod
@@ -46,7 +46,7 @@ class PlannedRule(BaseRule):
         if window is None:
             return [Say(reason=f"the planned time {ref!r} is not in the registry any more")]
         planned = on_day(window, date.fromisoformat(day), zone_of(at))
-        due_at = self.due_at(planned)
+        due_at = self.due_at(planned, at)
         if timer.note != due_at.isoformat():
             return [Say(reason=f"the planned time {ref!r} has moved, and has a timer of its own")]
         return [*self.judge(planned, at), self._next(window, max(due_at, at.now - CATCH_UP), at)]
@@ -55,8 +55,8 @@ class PlannedRule(BaseRule):
         """Arm the first occurrence due after a moment that began after the enrolment."""
         since = at.enrolment.since
         coming = around(window, max(after, since), zone_of(at))
-        planned = next(o for o in coming if self.due_at(o) > after and o.starts_at >= since)
-        due_at = self.due_at(planned)
+        planned = next(o for o in coming if self.due_at(o, at) > after and o.starts_at >= since)
+        due_at = self.due_at(planned, at)
         return Arm(name=planned.key, due_at=due_at, note=due_at.isoformat())
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import ClassVar
 
 from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Say, Situation
-from gateway.model.alert import AlertType, Severity
+from gateway.model.alert import AlertType, Route, Severity
 from gateway.model.event import Event
 from gateway.model.registry import Window
 from gateway.model.status import Timer
@@ -37,22 +37,23 @@ class LookMissed(PlannedRule):
         """Return the enrolment's looks."""
         return at.enrolment.looks
 
-    def due_at(self, planned: Occurrence) -> datetime:
+    def due_at(self, planned: Occurrence, at: Situation) -> datetime:
         """Return the slot's end and the grace."""
-        return planned.ends_at + self.grace
+        return planned.ends_at + self.lasting("grace", at)
 
     def judge(self, planned: Occurrence, at: Situation) -> Sequence[Decision]:
         """Raise unless the slot was answered, or staff was in the home."""
         if planned.key in at.recall().get("answered", ()):
             return NOTHING
         visits = (datetime.fromisoformat(visit) for visit in at.recall(at.home.id).get("visits", ()))
-        if any(planned.spans(visit, after=self.grace) for visit in visits):
+        if any(planned.spans(visit, after=self.lasting("grace", at)) for visit in visits):
             return [Say(reason=f"{planned.ref}: a visit took the place of the look")]
         raised = Raise(
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
             text="look_missed",
-            reason=f"the planned look was not done: {overdue(planned, at, self.due_at(planned))}",
+            route=Route.NIGHT_PATROL,
+            reason=f"the planned look was not done: {overdue(planned, at, self.due_at(planned, at))}",
             accept_within_s=ACCEPT_MEDIUM_S,
             values={"slot": planned.ref},
             subject=subject_of(at, planned),
@@ -87,7 +88,9 @@ class LookMissed(PlannedRule):
             if window.ref == slot:
                 return nearest(window, when, zone)
         days = (planned for window in self.windows(at) for planned in around(window, when, zone))
-        return next((planned for planned in days if planned.spans(when, after=self.grace)), None)
+        return next(
+            (planned for planned in days if planned.spans(when, after=self.lasting("grace", at))), None
+        )
 
 
 class NotVisible(BaseRule):
@@ -151,6 +154,7 @@ class NotVisible(BaseRule):
             severity=severity,
             type=AlertType.PERSON,
             text="not_visible",
+            route=Route.NIGHT_PATROL,
             reason=reason,
             accept_within_s=accept,
             values=lateness(event) if event else {},
@@ -174,6 +178,7 @@ class AbnormalLook(BaseRule):
             severity=Severity.HIGH,
             type=AlertType.PERSON,
             text="abnormal_look",
+            route=Route.NIGHT_PATROL,
             reason="the operator marked the look abnormal",
             accept_within_s=ACCEPT_HIGH_S,
             values=lateness(event),
@@ -197,9 +202,9 @@ class CameraOffline(PlannedRule):
         """Return the enrolment's looks."""
         return at.enrolment.looks
 
-    def due_at(self, planned: Occurrence) -> datetime:
+    def due_at(self, planned: Occurrence, at: Situation) -> datetime:
         """Return half an hour before the slot."""
-        return planned.starts_at - self.before
+        return planned.starts_at - self.lasting("before", at)
 
     def judge(self, planned: Occurrence, at: Situation) -> Sequence[Decision]:
         """Tell technicians while there is time, and look again when the slot starts."""
@@ -210,7 +215,7 @@ class CameraOffline(PlannedRule):
         )
         if gone_since(at) is None:
             return [start]
-        reason = f"the camera is away {self.before.total_seconds() / 60:.0f} min before {planned.ref}"
+        reason = f"the camera is away {self.number('before', at) / 60:.0f} min before {planned.ref}"
         raised = self._raise(planned, at, Severity.LOW, AlertType.TECHNICAL, reason)
         return [start, raised, Remember(facts={"open": subject_of(at, planned)})]
 
@@ -242,6 +247,7 @@ class CameraOffline(PlannedRule):
         change = Change(
             severity=Severity.MEDIUM,
             type=AlertType.PERSON,
+            route=Route.NIGHT_PATROL,
             reason="the look becomes a physical visit",
             accept_within_s=ACCEPT_MEDIUM_S,
             subject=alert.subject,
@@ -262,6 +268,7 @@ class CameraOffline(PlannedRule):
             severity=severity,
             type=kind,
             text="camera_offline",
+            route=Route.NIGHT_PATROL if kind is AlertType.PERSON else "",
             reason=reason,
             accept_within_s=self.accept_low_s if severity is Severity.LOW else ACCEPT_MEDIUM_S,
             values={"slot": planned.ref},

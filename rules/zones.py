@@ -74,7 +74,7 @@ class ZoneExit(BaseRule):
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """No fix has come that says otherwise."""
         track = _track(at)
-        reason = f"the newest position has been outside for {self.confirm_s:.0f} s"
+        reason = f"the newest position has been outside for {self.number('confirm_s', at):.0f} s"
         return NOTHING if track is None else self._left(track, at, reason)
 
     def _fix(
@@ -82,13 +82,13 @@ class ZoneExit(BaseRule):
     ) -> Sequence[Decision]:
         if fix.accuracy_m is not None and fix.accuracy_m > self.useless_accuracy_m:
             return [Say(reason=f"the position is too vague: {fix.accuracy_m:.0f} m")]
-        track = replace(track, raised_at=before.raised_at)
+        track, margin_m = replace(track, raised_at=before.raised_at), self.number("margin_m", at)
         away_m = distance_m(fix.latitude, fix.longitude, zone)
-        if away_m > zone.radius_m + max(self.margin_m, self.accuracy_factor * (fix.accuracy_m or 0)):
+        if away_m > zone.radius_m + max(margin_m, self.accuracy_factor * (fix.accuracy_m or 0)):
             since = (before.since if before.outside else None) or track.newest
             count = min(before.outside + 1, self.fixes)
             return self._outside(replace(track, outside=count, since=since), since, at)
-        if away_m < max(zone.radius_m - self.margin_m, zone.radius_m / 2):
+        if away_m < max(zone.radius_m - margin_m, zone.radius_m / 2):
             count = min(before.inside + 1, self.fixes)
             track = replace(track, inside=count)
             if count == self.fixes:
@@ -98,10 +98,10 @@ class ZoneExit(BaseRule):
     def _outside(self, track: Track, since: datetime, at: Situation) -> Sequence[Decision]:
         lasted_s = (track.newest - since).total_seconds()
         late = (track.heard_at - track.newest).total_seconds() > LATE_AFTER_S
-        if (track.outside >= self.fixes or lasted_s >= self.confirm_s) and not late:
+        if (track.outside >= self.fixes or lasted_s >= self.number("confirm_s", at)) and not late:
             return self._left(track, at, f"{track.outside} positions in a row")
         wait_from = at.now if late else track.newest
-        due_at = wait_from + timedelta(seconds=self.confirm_s)
+        due_at = wait_from + self.lasting("confirm_s", at)
         return [track.remember(), *arm_once(at, OUTSIDE, due_at)]
 
     def _left(self, track: Track, at: Situation, reason: str) -> Sequence[Decision]:

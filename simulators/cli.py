@@ -22,6 +22,8 @@ from simulators.files import REGISTRY_FILE, read_passwords, write_municipality
 from simulators.load import Plan, run_load, serve_sink
 from simulators.municipality import make_municipality
 from simulators.stage import Stage
+from simulators.standins.make import make_standin
+from simulators.standins.server import serve
 from simulators.town import make_devices
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -164,6 +166,26 @@ def sink(
 ) -> None:
     """Acknowledge everything and keep nothing: the ceiling that the load generator is measured against."""
     until_stopped(lambda stop: serve_sink(host, port, stop, say))
+
+
+@app.command()
+def standin(
+    service: Annotated[str, typer.Argument(help="46elks, push or webhook.")],
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 0,
+    habit: Annotated[
+        str, typer.Option(help="What people called do: a key, nobody, engaged, voice mail.")
+    ] = "1",
+    fail: Annotated[int, typer.Option(min=0, max=599, help="Answer with this HTTP status.")] = 0,
+    slow_s: Annotated[float, typer.Option(min=0)] = 0,
+    late_s: Annotated[float, typer.Option(min=0, help="Hold reports back.")] = 0,
+    twice: Annotated[bool, typer.Option(help="Send every report two times.")] = False,
+) -> None:
+    """Stand in for a service that alerts leave by, on loopback; says what it was asked."""
+    made = make_standin(service, habit, say)
+    made.faults.fail, made.faults.slow_s, made.faults.late_s = fail, slow_s, late_s
+    made.faults.twice = twice
+    until_stopped(lambda stop: serve(made.app, port, stop, say))
 
 
 def main() -> None:

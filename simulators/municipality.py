@@ -10,11 +10,8 @@ from gateway.model.registry import (
     Device,
     Enrolment,
     Home,
-    Ladder,
     Person,
     RegistryDocument,
-    Step,
-    Team,
     Tenant,
     Unit,
     Window,
@@ -22,6 +19,7 @@ from gateway.model.registry import (
 )
 from gateway.model.vocabulary import DeviceKind
 from simulators.chance import stream
+from simulators.staff import ladders, rotations, staff, teams
 
 KITS: tuple[tuple[str, ...], ...] = (
     ("lock", "gps_alarm", "door_contact"),
@@ -81,10 +79,12 @@ def make_municipality(
     """
     start = since or datetime(2026, 1, 1, tzinfo=UTC)
     found = {
-        "tenant": (Tenant(id=tenant, name="Provkommunen"),),
+        "tenant": (Tenant(id=tenant, name="Provkommunen", failsafe=("alarm-centre",)),),
         "unit": (Unit(id="unit-north", tenant=tenant, name="Hemtjänst norr"),),
-        "team": _teams(),
-        "ladder": _ladders(tenant),
+        "team": teams(),
+        "ladder": ladders(tenant),
+        "staff": staff(tenant),
+        "rotation": rotations(),
         "home": tuple(_home(n, seed, tenant) for n in range(homes)),
         "person": tuple(_person(n) for n in range(homes)),
     }
@@ -98,25 +98,6 @@ def digest(password: str) -> str:
     """Return the salted digest that the registry keeps: `blake2b$<salt>$<digest>`, both hexadecimal."""
     salt = secrets.token_bytes(hashlib.blake2b.SALT_SIZE)
     return f"blake2b${salt.hex()}${hashlib.blake2b(password.encode(), salt=salt, digest_size=32).hexdigest()}"
-
-
-def _teams() -> tuple[Team, ...]:
-    names = {
-        "care-group": "Hemtjänstgrupp norr",
-        "night-patrol": "Nattpatrull",
-        "technicians": "Tekniker",
-        "alarm-centre": "Larmcentral",
-    }
-    return tuple(Team(id=key, unit="unit-north", name=name) for key, name in names.items())
-
-
-def _ladders(tenant: str) -> tuple[Ladder, ...]:
-    care = ("care-group", "night-patrol", "alarm-centre")
-    technical = ("technicians", "care-group")
-    return tuple(
-        Ladder(id=name, tenant=tenant, steps=tuple(Step(to=(team,)) for team in teams))
-        for name, teams in (("care", care), ("technical", technical))
-    )
 
 
 def _home(n: int, seed: int, tenant: str) -> Home:

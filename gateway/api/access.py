@@ -11,6 +11,8 @@ from gateway.api.errors import NotAllowedError, NotSignedInError
 from gateway.api.security import refuse_forged
 from gateway.model.alert import Alert
 from gateway.model.registry import WHOLE_TENANT, Registry
+from gateway.model.synthetic import SYNTHETIC
+from gateway.pipeline.policy import policy_of
 
 COOKIE = "vaka"
 SECURE_COOKIE = "__Host-vaka"
@@ -65,18 +67,24 @@ AnyActor = Annotated[Actor, Depends(Need(""))]
 AlertReader = Annotated[Actor, Depends(Need("alerts:read"))]
 AlertWriter = Annotated[Actor, Depends(Need("alerts:write"))]
 DeviceReader = Annotated[Actor, Depends(Need("devices:read"))]
+MetricsReader = Annotated[Actor, Depends(Need("metrics:read"))]
+PeopleReader = Annotated[Actor, Depends(Need("people:read"))]
+PeopleWriter = Annotated[Actor, Depends(Need("people:write"))]
 TraceReader = Annotated[Actor, Depends(Need("trace:read"))]
 
 
 def may_see(actor: Actor, alert: Alert, registry: Registry) -> bool:
-    """Tell whether an alert has come to one of the actor's teams: on its step of the ladder or before.
+    """Tell whether an alert has come to the actor or one of their teams: on its step or before.
 
-    An alert whose ladder the registry no longer has is shown to every team of its own tenant.
+    An alert without a policy, whose ladder the registry no longer has either, is shown to every team of
+    its own tenant.
     """
-    if not actor.teams or alert.assignee == actor.name:
+    if alert.tenant == SYNTHETIC:
+        return False
+    if not actor.teams or alert.assignee == actor.name or actor.name in alert.asked:
         return True
-    ladder = registry.ladders.get(alert.ladder)
-    if ladder is None:
+    if alert.policy is None and alert.ladder not in registry.ladders:
         return bool(actor.teams & registry.teams_meant(WHOLE_TENANT + alert.tenant))
-    reached = ladder.steps[: alert.step + 1]
-    return any(actor.teams.intersection(step.to) for step in reached)
+    reached = policy_of(registry, alert).steps[: alert.step + 1]
+    asked = {name for step in reached for name in (*step.to, *step.at_night)}.union(alert.asked)
+    return bool(actor.teams & asked)

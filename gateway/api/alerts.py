@@ -10,7 +10,9 @@ from gateway.api.answers import AUDIT, Answer, find_alert, give_answer
 from gateway.api.auth import Actor
 from gateway.api.context import Context
 from gateway.api.errors import problems
+from gateway.api.incidents import is_hidden
 from gateway.api.models import (
+    AcceptBody,
     AlertDetail,
     AlertList,
     AlertView,
@@ -19,10 +21,15 @@ from gateway.api.models import (
     DeliveryView,
     EntryView,
     EventView,
+    HandOverBody,
+    ReasonBody,
+    ShelveBody,
+    SuppressBody,
 )
 from gateway.model.alert import Alert, AlertEntry
 from gateway.model.delivery import Delivery
 from gateway.model.event import Event
+from gateway.model.synthetic import SYNTHETIC
 
 ROUTER = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 SHOWN = 200
@@ -35,16 +42,20 @@ After = Annotated[
 _ANSWERED = problems(202, 401, 403, 404, 409, 503)
 
 
-def visible_alerts(ctx: Context, actor: Actor) -> list[Alert]:
-    """Return the open alerts that have come to one of the actor's teams, most severe first."""
-    registry = ctx.board.registry
-    return [alert for alert in ctx.board.open_alerts() if may_see(actor, alert, registry)]
+def visible_alerts(ctx: Context, actor: Actor, *, collapsed: bool = False) -> list[Alert]:
+    """Return the open alerts that have come to one of the actor's teams, most severe first.
+
+    Those an incident speaks for are left out unless `collapsed`: the incident says how many they are.
+    """
+    board = ctx.board
+    seen = [alert for alert in board.open_alerts() if may_see(actor, alert, board.registry)]
+    return seen if collapsed else [alert for alert in seen if not is_hidden(board, alert)]
 
 
 async def closed_alerts(ctx: Context, actor: Actor, limit: int) -> list[Alert]:
     """Return the alerts closed last that the actor may see, newest first."""
     registry = ctx.board.registry
-    found = await asyncio.to_thread(ctx.store.closed_alerts, limit)
+    found = await asyncio.to_thread(ctx.store.closed_alerts, limit, without=SYNTHETIC)
     return [alert for alert in found if may_see(actor, alert, registry)]
 
 
@@ -89,9 +100,14 @@ async def list_alerts(
     actor: AlertReader,
     state: Annotated[Literal["open", "closed"], Query(description="Closed ones come newest first.")] = "open",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    collapsed: Annotated[bool, Query(description="Also those that an incident speaks for.")] = False,  # noqa: FBT002 - a query parameter has no name but this
 ) -> AlertList:
     """List the alerts that have come to the actor's teams. `limit` holds for closed ones only."""
-    found = visible_alerts(ctx, actor) if state == "open" else await closed_alerts(ctx, actor, limit)
+    found = (
+        visible_alerts(ctx, actor, collapsed=collapsed)
+        if state == "open"
+        else await closed_alerts(ctx, actor, limit)
+    )
     return AlertList(cursor=ctx.board.cursor, alerts=[AlertView.of(alert) for alert in found])
 
 
@@ -124,10 +140,17 @@ async def read_alert(
 
 
 @ROUTER.post("/{alert_id}/accept", summary="I take it", responses=_ANSWERED)
-async def accept(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody | None = None) -> AlertView:
-    """Take the alert on, until the lease ends. Refused when somebody else has it."""
-    note = body.note if body else ""
-    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("accept", note=note)))
+async def accept(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AcceptBody | None = None) -> AlertView:
+    """Take the alert on, until the lease ends. Refused when somebody else has it.
+
+    Said again by who has it, it renews the lease: still on the way. With a time of arrival, a High alert
+    is offered to others when nothing shows them there 5 minutes after it.
+    """
+    said = body or AcceptBody(note="", eta_minutes=None)
+    eta_s = None if said.eta_minutes is None else said.eta_minutes * 60
+    return AlertView.of(
+        await give_answer(ctx, actor, alert_id, Answer("accept", note=said.note, eta_s=eta_s))
+    )
 
 
 @ROUTER.post("/{alert_id}/on-site", summary="I am there", responses=_ANSWERED)
@@ -144,11 +167,47 @@ async def release(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody 
     return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("release", note=note)))
 
 
+@ROUTER.post("/{alert_id}/decline", summary="I cannot", responses=_ANSWERED)
+async def decline(ctx: Ctx, actor: AlertWriter, alert_id: str, body: ReasonBody) -> AlertView:
+    """Say no, with the reason; the next are asked at once when nobody who was asked is left."""
+    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("decline", note=body.note)))
+
+
+@ROUTER.post("/{alert_id}/hand-over", summary="Another team's", responses=_ANSWERED)
+async def hand_over(ctx: Ctx, actor: AlertWriter, alert_id: str, body: HandOverBody) -> AlertView:
+    """Ask another team next, as the night patrol or the alarm centre; its policy goes on after them."""
+    given = Answer("hand_over", note=body.note, to=body.to)
+    return AlertView.of(await give_answer(ctx, actor, alert_id, given))
+
+
+@ROUTER.post("/{alert_id}/shelve", summary="Not now", responses=_ANSWERED)
+async def shelve(ctx: Ctx, actor: AlertWriter, alert_id: str, body: ShelveBody) -> AlertView:
+    """Ask nobody for a while, for a reason. Never for a High alert, or one about security."""
+    given = Answer("shelve", note=body.note, for_s=body.minutes * 60)
+    return AlertView.of(await give_answer(ctx, actor, alert_id, given))
+
+
+@ROUTER.post("/{alert_id}/suppress", summary="Another alert speaks for it", responses=_ANSWERED)
+async def suppress(ctx: Ctx, actor: AlertWriter, alert_id: str, body: SuppressBody) -> AlertView:
+    """Ask nobody while another open alert speaks for this one too, at most for 24 h."""
+    await find_alert(ctx, actor, body.by)
+    given = Answer("suppress", note=body.note, by=body.by)
+    return AlertView.of(await give_answer(ctx, actor, alert_id, given))
+
+
+@ROUTER.post("/{alert_id}/unshelve", summary="Now after all", responses=_ANSWERED)
+async def unshelve(ctx: Ctx, actor: AlertWriter, alert_id: str, body: AnswerBody | None = None) -> AlertView:
+    """Offer again what was set aside."""
+    note = body.note if body else ""
+    return AlertView.of(await give_answer(ctx, actor, alert_id, Answer("unshelve", note=note)))
+
+
 @ROUTER.post("/{alert_id}/close", summary="It is over, and this is what it was", responses=_ANSWERED)
 async def close(ctx: Ctx, actor: AlertWriter, alert_id: str, body: CloseBody) -> AlertView:
     """Close the alert with its outcome. Only a person can, and only what they have seen.
 
-    Refused when the alert was raised again since `seen_count`, and for a High alert without it.
+    Refused when the alert was raised again since `seen_count` or became more severe than `seen_severity`,
+    and for a High alert without the count, or one that became more severe without the severity.
     """
-    given = Answer("close", body.outcome, body.note, body.seen_count)
+    given = Answer("close", body.outcome, body.note, body.seen_count, body.seen_severity)
     return AlertView.of(await give_answer(ctx, actor, alert_id, given))

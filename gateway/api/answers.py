@@ -10,7 +10,7 @@ from gateway.api.auth import Actor
 from gateway.api.context import Context
 from gateway.api.errors import NotFoundError, RefusedError, UnavailableError, UnsettledError
 from gateway.contract import StoreUnavailableError
-from gateway.model.alert import Alert, Outcome
+from gateway.model.alert import Alert, Outcome, Severity
 from gateway.model.frame import Frame, Transport
 
 SETTLE_WITHIN_S = 5.0
@@ -20,15 +20,21 @@ AUDIT = logging.getLogger("gateway.api.audit")
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What somebody did with an alert: accept, on_site, release, or close with an outcome.
+    """What somebody did with an alert: accept, on_site, release, or close with an outcome, and the like.
 
-    `seen` is the alert's count that a closing person saw.
+    `seen` and `seen_severity` are the alert's count and severity that a closing person saw. `eta_s` is
+    how soon who accepts is there, `to` a team, `for_s` how long it is shelved, `by` what speaks for it.
     """
 
     action: str
     outcome: Outcome | None = None
     note: str = ""
     seen: int | None = None
+    seen_severity: Severity | None = None
+    eta_s: float | None = None
+    to: str = ""
+    for_s: float | None = None
+    by: str = ""
 
 
 async def find_alert(ctx: Context, actor: Actor, alert_id: str) -> Alert:
@@ -70,13 +76,9 @@ async def give_answer(ctx: Context, actor: Actor, alert_id: str, given: Answer) 
 
 
 def _frame(ctx: Context, actor: Actor, alert_id: str, given: Answer) -> Frame:
-    said: dict[str, str | int] = {"actor": actor.name}
-    if given.outcome is not None:
-        said["outcome"] = given.outcome.value
-    if given.note:
-        said["note"] = given.note
-    if given.seen is not None:
-        said["seen"] = given.seen
+    told = {name: value for name, value in msgspec.structs.asdict(given).items() if value not in (None, "")}
+    said = {"actor": actor.name, **told}
+    del said["action"]
     return Frame(
         Transport.PERSON,
         f"alert/{alert_id}/{given.action}",

@@ -2,19 +2,34 @@
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from gateway.api import alerts, devices, engineer, health, live, login, pages, trace
-from gateway.api.context import Context, Health, context
+from gateway.api import (
+    alerts,
+    devices,
+    engineer,
+    health,
+    hooks,
+    incidents,
+    live,
+    login,
+    pages,
+    people,
+    planning,
+    reached,
+    trace,
+)
+from gateway.api import metrics as metrics_route
+from gateway.api.context import Context, OwnWord, context
 from gateway.api.errors import ApiError, NotSignedInError, Problem, RefusedError, UnavailableError
 from gateway.api.security import HeadersMiddleware, hosts
 from gateway.api.view import STATIC_FOLDER, Drawing, viewer
 from gateway.config import Settings
-from gateway.contract import Clock, Intake, Journal, Store, StoreUnavailableError
-from gateway.service.board import Board
+from gateway.contract import Journal, Store, StoreUnavailableError
+from gateway.service.means import Means
 
 MAX_BODY_BYTES = 128 * 1024
 """Largest body of any request; the webhook's own limit is lower."""
@@ -22,7 +37,9 @@ MAX_BODY_BYTES = 128 * 1024
 _TAGS = [
     {"name": "alerts", "description": "What people must know about, and their answers."},
     {"name": "live", "description": "The same as it changes."},
+    {"name": "people", "description": "Who works when, plans and breaks, and who would be called."},
     {"name": "devices", "description": "Registered and discovered devices, and their events."},
+    {"name": "reach", "description": "What a person's browser tells of itself."},
     {"name": "trace", "description": "Where a message stopped, and why."},
     {"name": "session", "description": "Who one is."},
     {"name": "health", "description": "Whether the gateway is well."},
@@ -35,14 +52,8 @@ also send the session's token in `X-Vaka-Token` and come from the gateway's own 
 `Problem` with a stable `code`."""
 
 
-def create_app(  # noqa: PLR0917 - the parts of the gateway in the order of their making
-    settings: Settings,
-    board: Board,
-    store: Store,
-    journal: Journal,
-    intake: Intake,
-    clock: Clock,
-    health_report: Health,
+def create_app(
+    settings: Settings, means: Means, store: Store, journal: Journal, own_word: OwnWord
 ) -> FastAPI:
     """Make the app. Close the board before the server is stopped: live links hold it open otherwise."""
     app = FastAPI(
@@ -55,24 +66,37 @@ def create_app(  # noqa: PLR0917 - the parts of the gateway in the order of thei
         redoc_url=None,
         max_body_size=MAX_BODY_BYTES,
     )
-    ctx = Context(
-        settings=settings.api,
-        board=board,
-        store=store,
-        journal=journal,
-        intake=intake,
-        clock=clock,
-        health=health_report,
-    )
+    ctx = Context(settings=settings.api, means=means, store=store, journal=journal, own_word=own_word)
     app.state.vaka = ctx
     app.state.drawing = Drawing(ctx)
-    for module in (alerts, live, devices, trace, login, health, pages, engineer):
+    for module in (
+        alerts,
+        live,
+        devices,
+        trace,
+        login,
+        health,
+        incidents,
+        metrics_route,
+        pages,
+        people,
+        planning,
+        engineer,
+        reached,
+        hooks,
+    ):
         app.include_router(module.ROUTER)
+    app.add_api_route("/sw.js", _service_worker, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     _say_errors(app)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts(settings.api), www_redirect=False)
     app.add_middleware(HeadersMiddleware, tls=settings.api.tls is not None)
     return app
+
+
+async def _service_worker() -> FileResponse:
+    """Serve the worker from the root: it may act for pages at or below its own address only."""
+    return FileResponse(STATIC_FOLDER / "sw.js", media_type="text/javascript")
 
 
 def _say_errors(app: FastAPI) -> None:
@@ -117,7 +141,7 @@ def _answer(request: Request, error: ApiError) -> Response:
 
 def _is_page(request: Request) -> bool:
     path = request.url.path
-    return not path.startswith(("/api/", "/in/", "/static/")) and path != "/live"
+    return not path.startswith(("/api/", "/in/", "/static/", "/hooks/")) and path not in {"/live", "/metrics"}
 
 
 __all__ = ["Problem", "create_app"]

@@ -16,6 +16,7 @@ from gateway.contract import Clock
 EVERYTHING: frozenset[str] = frozenset(get_args(Scope))
 ROLES: dict[str, frozenset[str]] = {
     "staff": frozenset({"alerts:read", "alerts:write"}),
+    "lead": frozenset({"alerts:read", "alerts:write", "people:read", "people:write"}),
     "engineer": EVERYTHING,
 }
 """What a local user of each role may do."""

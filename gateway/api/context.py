@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 
 from gateway.api.auth import Sessions, local_actor
 from gateway.api.passwords import Passwords
 from gateway.config import ApiSettings
-from gateway.contract import Clock, Intake, Journal, Store
-from gateway.service.board import Board
+from gateway.contract import Journal, Store
+from gateway.pipeline.walk import Walk
+from gateway.service.means import Means
 
 STATUS_KEPT_S = 1.0
 """How long the gateway's status is shown to live pages before it is asked again."""
@@ -17,27 +19,38 @@ STATUS_KEPT_S = 1.0
 Health = Callable[[], dict[str, object]]
 
 
+class OwnWord(NamedTuple):
+    """What the gateway says of itself: a report of its parts, and its figures for Prometheus."""
+
+    report: Health
+    figures: Callable[[], bytes]
+
+
 class Context:
-    """The parts of the running gateway that people's requests reach, and who may sign in."""
+    """The parts of the running gateway that people's requests reach, and who may sign in.
+
+    `walk` is the one the engine runs, for dry runs; None before the plug board has given it.
+    """
 
     def __init__(
         self,
         *,
         settings: ApiSettings,
-        board: Board,
+        means: Means,
         store: Store,
         journal: Journal,
-        intake: Intake,
-        clock: Clock,
-        health: Health,
+        own_word: OwnWord,
     ) -> None:
         self.settings = settings
-        self.board = board
+        self.means = means
+        self.board = means.board
         self.store = store
         self.journal = journal
-        self.intake = intake
-        self.clock = clock
-        self.health = health
+        self.intake = means.intake
+        self.clock = clock = means.clock
+        self.health = own_word.report
+        self.metrics = own_word.figures
+        self.walk: Walk | None = None
         self.sessions = Sessions(settings, clock)
         self.passwords = Passwords(settings.user, clock)
         self.local = None if settings.user or settings.token else local_actor()
@@ -60,7 +73,12 @@ class Context:
 
 def context(request: Request) -> Context:
     """Return the context of the app that serves this request."""
-    found = request.app.state.vaka
+    return context_of(request.app)
+
+
+def context_of(app: FastAPI) -> Context:
+    """Return the context of an app."""
+    found = app.state.vaka
     if not isinstance(found, Context):
         raise TypeError("create_app sets the context")
     return found

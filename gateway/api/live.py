@@ -80,7 +80,7 @@ def _response(stream: AsyncIterator[bytes]) -> EventSourceResponse:
 
 
 def _drawn(drawing: Drawing, alert: Alert, seen_by: Viewer) -> dict[str, Any]:
-    is_open = alert.state is not AlertState.CLOSED
+    is_open = alert.state is not AlertState.CLOSED and not alert.incident
     return {
         "id": alert.id,
         "open": is_open,
@@ -95,7 +95,7 @@ async def _stream(
     ctx: Context, actor: Actor, request: Request, draw: Draw, *, page: bool
 ) -> AsyncIterator[bytes]:
     board = ctx.board
-    async with board.subscribe(teams=actor.teams, page=page) as listener:
+    async with board.subscribe(teams=actor.teams, page=page, who=actor.name) as listener:
         yield await _snapshot(ctx, actor, draw, page=page)
         while True:
             update = await listener.next(BEAT_S)

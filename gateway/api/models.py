@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.model.alert import Alert, AlertEntry, AlertState, AlertType, Outcome, Severity
+from gateway.model.alert import Alert, AlertEntry, AlertState, AlertType, Outcome, Phase, Route, Severity
 from gateway.model.delivery import DeliveryState
 from gateway.model.event import Event
 from gateway.model.trace import Verdict
@@ -46,7 +46,13 @@ class AlertView(_View):
     deadline: datetime | None = Field(description="When silence becomes the next step; null when closed.")
     assignee: str | None
     outcome: Outcome | None
+    incident: str = Field(description='The open alert that speaks for this one too, "" for none.')
     version: int = Field(description="Grows with every change.")
+    route: Route = Field(description="The kind of people it is for.")
+    asked: tuple[str, ...] = Field(description="Who was asked on this step: teams, or staff by reference.")
+    eta: datetime | None = Field(description="When who accepted it wants to be there.")
+    shelved_until: datetime | None = Field(description="When a shelved alert is offered again.")
+    suppressed_by: str = Field(description="The alert that speaks for it while it is suppressed.")
 
     @classmethod
     def of(cls, alert: Alert) -> Self:
@@ -63,6 +69,8 @@ class EntryView(_View):
     actor: str
     frame: int
     detail: str
+    phase: Phase = Field(description="What it is in IHE ACM (PCD-04).")
+    severity: Severity | None = Field(description="How severe the alert was then.")
 
     @classmethod
     def of(cls, entry: AlertEntry) -> Self:
@@ -133,12 +141,46 @@ class AnswerBody(BaseModel):
     note: str = Field("", max_length=500, description="Never a name or a personal number.")
 
 
+class AcceptBody(AnswerBody):
+    """Accepting may say when one will be there; of a High alert that is watched."""
+
+    eta_minutes: float | None = Field(None, ge=0, le=240)
+
+
+class ReasonBody(BaseModel):
+    """An answer that needs its reason."""
+
+    model_config = ConfigDict(extra="forbid")
+    note: str = Field(min_length=1, max_length=500, description="Never a name or a personal number.")
+
+
+class HandOverBody(AnswerBody):
+    """To which team of the same tenant it goes next."""
+
+    to: str = Field(min_length=1, max_length=128)
+
+
+class ShelveBody(ReasonBody):
+    """How long nobody is asked: at most 2 h for Medium, 24 h for Low, 7 days for Low and technical."""
+
+    minutes: float = Field(gt=0, le=7 * 24 * 60)
+
+
+class SuppressBody(AnswerBody):
+    """Which open alert speaks for this one."""
+
+    by: str = Field(min_length=1, max_length=128)
+
+
 class CloseBody(AnswerBody):
     """Closing needs the outcome, and for a High alert what was seen."""
 
     outcome: Outcome
     seen_count: int | None = Field(
         None, ge=1, strict=True, description="The alert's `count` as you saw it; a High alert needs it."
+    )
+    seen_severity: Severity | None = Field(
+        None, description="The `severity` as you saw it; an alert that became more severe needs it."
     )
 
 

@@ -18,6 +18,7 @@ from gateway.api.context import Context
 from gateway.api.texts import Texts, choose, texts
 from gateway.model.alert import Alert, AlertState, AlertType, Outcome, Severity
 from gateway.model.registry import Registry
+from gateway.pipeline.policy import policy_of
 
 HERE = Path(__file__).parent
 STATIC_FOLDER = HERE / "static"
@@ -135,7 +136,7 @@ class Drawing:
         return f"{there:%H:%M:%S}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M:%S}"
 
     def _draw(self, alert: Alert, words: Texts, *, mine: bool, answers: bool) -> str:
-        ladder = self._ctx.board.registry.ladders.get(alert.ladder)
+        steps = policy_of(self._ctx.board.registry, alert).steps
         old_s = self._since(alert.occurred_at)
         return self._environment.get_template("card.html").render(
             t=words,
@@ -144,7 +145,7 @@ class Drawing:
             mine=mine,
             answers=answers,
             presses=alert.values.get("presses", 0),
-            last_step=ladder is not None and alert.step >= len(ladder.steps) - 1,
+            last_step=alert.step >= len(steps) - 1,
             late=alert.late_s > LATE_AFTER_S,
             age=words.age(old_s),
             span=words.span(old_s),

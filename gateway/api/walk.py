@@ -14,6 +14,7 @@ from gateway.model.trace import Trace, Verdict
 
 SHOWN_BYTES = 4096
 SHOWN_DELIVERIES = 200
+_UNSENT = frozenset({DeliveryState.QUEUED, DeliveryState.FAILED, DeliveryState.SKIPPED})
 STEPS = ("transport", "journal", "decode", "normalise", "decide", "route", "commit", "deliver")
 _STEP_OF = {"answer": "decide", "receipt": "decide", "registry": "decide"}
 _STOPS = frozenset(Verdict) - {Verdict.JUDGED}
@@ -141,7 +142,7 @@ def _commit(facts: _Facts) -> str:
 def _deliver(facts: _Facts) -> str | None:
     if not facts.deliveries:
         return None
-    reached = sum(one.state in (DeliveryState.SENT, DeliveryState.DISPLAYED) for one in facts.deliveries)
+    reached = sum(one.state not in _UNSENT for one in facts.deliveries)
     faults = sorted({f"{one.channel}: {one.reason}" for one in facts.deliveries if one.reason})
     return "; ".join([f"{reached} of {len(facts.deliveries)} deliveries sent", *faults])
 

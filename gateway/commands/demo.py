@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 EVENING_STARTS = 18.5
 """Local hour at which the scripted evening begins."""
 STOP_WITHIN_S = 5.0
+ROUND_TRIP_S = 10
 
 
 class Demo:
@@ -62,6 +63,7 @@ class Demo:
                 "listener": {"enabled": not self._broker, "port": 0},
                 "broker": broker,
                 "api": {"port": port},
+                "watch": {"every_s": ROUND_TRIP_S},
             }
         )
 
@@ -82,6 +84,7 @@ class Demo:
             f"  Staff page      {gateway.page}          accept an alert, go on site, close it\n"
             f"  Where it stopped {gateway.page}trace    any message, step by step\n"
             f"  Devices         {gateway.page}devices   enrolled and discovered\n"
+            f"  Health          {gateway.page}health    every part, and the last synthetic alarm\n"
             f"  Ways in         {broker}\nStop with Ctrl-C.\n",
             flush=True,
         )

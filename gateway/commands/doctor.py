@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from gateway.config import Settings, load_registry
-from gateway.contract import VakaError
+from gateway.contract import RuleState, VakaError
 from gateway.plugins import load_adapters, load_rules
+from gateway.rule_files import own_rules
 
 FREE_BYTES = 1 << 30
 FSYNC_MS = 50.0
@@ -90,7 +91,9 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 def _plugins(settings: Settings) -> Iterator[Finding]:
     adapters = load_adapters(settings.adapters)
     yield "ok", f"adapters: {', '.join(adapter.manifest.id for adapter in adapters)}"
-    yield "ok", f"rules: {len(load_rules())}"
+    rules = load_rules(own_rules(settings.rules_dir), settings.active_rules)
+    shadow = sum(rule.state is RuleState.SHADOW for rule in rules)
+    yield "ok", f"rules: {len(rules)}, {shadow} of them in shadow"
 
 
 def exit_code(findings: list[Finding]) -> int:

@@ -2,10 +2,30 @@
 
 from gateway.contract.adapter import Adapter, Manifest
 from gateway.contract.clock import Clock
-from gateway.contract.errors import ConfigurationError, Refused, StoreUnavailableError, Undecodable, VakaError
+from gateway.contract.errors import (
+    ChannelFault,
+    ConfigurationError,
+    Refused,
+    StoreUnavailableError,
+    Undecodable,
+    VakaError,
+)
 from gateway.contract.intake import Intake, Journal, Sender
-from gateway.contract.notifier import Notifier
-from gateway.contract.rule import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Rule, Say, Situation
+from gateway.contract.notifier import ContactBook, Notifier, Phone, PhoneReport
+from gateway.contract.rule import (
+    Arm,
+    Change,
+    Clear,
+    Decision,
+    Disarm,
+    Raise,
+    Remember,
+    Rule,
+    RuleState,
+    Say,
+    Situation,
+    as_active,
+)
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
 
@@ -14,9 +34,11 @@ __all__ = [
     "Arm",
     "Change",
     "Changes",
+    "ChannelFault",
     "Clear",
     "Clock",
     "ConfigurationError",
+    "ContactBook",
     "CredentialCheck",
     "Decision",
     "Disarm",
@@ -24,11 +46,14 @@ __all__ = [
     "Journal",
     "Manifest",
     "Notifier",
+    "Phone",
+    "PhoneReport",
     "Raise",
     "Refused",
     "RegistrySource",
     "Remember",
     "Rule",
+    "RuleState",
     "Say",
     "Sender",
     "SessionStore",
@@ -38,4 +63,5 @@ __all__ = [
     "StoreUnavailableError",
     "Undecodable",
     "VakaError",
+    "as_active",
 ]

@@ -28,3 +28,7 @@ class StoreUnavailableError(VakaError):
 
 class Refused(VakaError):  # noqa: N818 - it names what happened to the answer
     """A person's answer does not fit the alert as it stands; nothing was changed."""
+
+
+class ChannelFault(VakaError):  # noqa: N818 - it names whose fault it is: the channel's, and not the recipient's
+    """The channel itself cannot be used now; the same delivery may pass later. Says nothing personal."""

@@ -1,13 +1,16 @@
 """The port for rules: what a rule may see, and what it may decide."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 import msgspec
 
 from gateway.model.alert import Alert, AlertType, Severity
 from gateway.model.event import Event
+from gateway.model.people import Context
 from gateway.model.registry import Device, Enrolment, Home, Person
 from gateway.model.status import DeviceStatus, Timer
 from gateway.model.vocabulary import DeviceKind
@@ -17,7 +20,8 @@ class Raise(msgspec.Struct, frozen=True, kw_only=True):
     """A person must know. Raised again while open, it is counted on the same alert.
 
     `subject` is what the episode is about (a device, a home); `cause` the event, None for a tick.
-    `text` is a key of the alert texts, `reason` a sentence for the course of events.
+    `text` is a key of the alert texts, `reason` a sentence for the course of events. `route` is the kind
+    of people it is for (`gateway.model.alert.Route`), "" for those that the alert's type means.
     """
 
     severity: Severity
@@ -29,6 +33,7 @@ class Raise(msgspec.Struct, frozen=True, kw_only=True):
     latched: bool = False
     subject: str = ""
     occurred_at: datetime | None = None
+    route: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `type` moves it to the ladder of that type, as when a technical fault leaves a person without
     protection; `accept_within_s` is the time to answer from now on. More severe, or on another
-    ladder, it is offered anew.
+    ladder, it is offered anew. `route` names another kind of people, None keeps them.
     """
 
     severity: Severity | None = None
@@ -45,6 +50,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     accept_within_s: float | None = None
     reason: str
     subject: str = ""
+    route: str | None = None
 
 
 class Clear(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +90,15 @@ class Say(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Decision = Raise | Change | Clear | Arm | Disarm | Remember | Say
+
+
+class RuleState(StrEnum):
+    """How far a rule is trusted. A shadow rule remembers and waits, and what it would raise is only told."""
+
+    DRAFT = "draft"
+    SHADOW = "shadow"
+    ACTIVE = "active"
+    RETIRED = "retired"
 
 
 class Situation(Protocol):
@@ -151,12 +166,35 @@ class Situation(Protocol):
         """Tell whether this rule's timer is armed."""
         ...
 
+    @property
+    def overridden(self) -> bool:
+        """Whether anybody has set numbers of any rule: without that, every number is the rule's own."""
+        ...
+
+    def number(self, name: str, default: float) -> float:
+        """Return this rule's number of that name: the person's own, else the unit's, else the tenant's."""
+        ...
+
+    def contexts(self, kind: str, within_s: float = 0) -> Sequence[Context]:
+        """Return what is in force here, or begins within so many seconds (a visit), soonest first."""
+        ...
+
+    def home_alerts(self) -> Sequence[Alert]:
+        """Return every open alert about this home, whichever rule raised it."""
+        ...
+
+    @property
+    def shared(self) -> dict[Any, Any]:
+        """What rules worked out of this input and leave for the next one; gone when it is judged."""
+        ...
+
 
 class Rule(Protocol):
     """One rule: pure, and blind to everything but its arguments.
 
     `listens` names event types, or holds "*" for all. `catalogue` is its id in the rule catalogue
-    and `safety` marks rules that no configuration can switch off.
+    and `safety` marks rules that no configuration can switch off: they are always active. One that
+    listens to `context.<kind>` is asked again, as at the enrolment, when such a context begins or ends.
     """
 
     @property
@@ -167,6 +205,9 @@ class Rule(Protocol):
 
     @property
     def safety(self) -> bool: ...  # noqa: D102
+
+    @property
+    def state(self) -> RuleState: ...  # noqa: D102
 
     @property
     def listens(self) -> frozenset[str]: ...  # noqa: D102
@@ -182,3 +223,12 @@ class Rule(Protocol):
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:
         """One of its timers is due; `at.now` is the present, `timer.due_at` when it should have been."""
         ...
+
+
+def as_active(rule: Rule) -> Rule:
+    """Return the rule in force: a shadow rule that somebody has decided to trust, or one on trial."""
+    if rule.state is RuleState.ACTIVE:
+        return rule
+    other = copy(rule)
+    setattr(other, "state", RuleState.ACTIVE)  # noqa: B010 - to those who read it, a rule's state is fixed
+    return other

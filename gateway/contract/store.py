@@ -36,6 +36,7 @@ class Changes(msgspec.Struct):
     entries: list[AlertEntry] = []
     deliveries: dict[str, Delivery] = {}
     registry: RegistryDocument | None = None
+    records: dict[str, bytes | None] = {}  # small records as JSON, by kind\0name; None forgets
     refusals: dict[int, str] = {}  # journal position of a person's answer -> why it did not fit
 
 
@@ -52,6 +53,7 @@ class Snapshot(msgspec.Struct):
     deliveries: dict[str, Delivery]
     now: datetime | None = None
     listening_since: datetime | None = None
+    records: dict[str, bytes] = {}
 
 
 class Store(Protocol):
@@ -76,8 +78,8 @@ class Store(Protocol):
         """Return an alert, open or closed."""
         ...
 
-    def closed_alerts(self, limit: int) -> list[Alert]:
-        """Return the alerts closed last, newest first."""
+    def closed_alerts(self, limit: int, *, without: str = "") -> list[Alert]:
+        """Return the alerts closed last, newest first; none of the tenant named in `without`."""
         ...
 
     def history(
@@ -91,6 +93,10 @@ class Store(Protocol):
 
     def deliveries(self, alert_id: str, *, limit: int | None = None) -> list[Delivery]:
         """Return the deliveries of an alert, oldest first; with a limit the newest of them."""
+        ...
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """Return a delivery, settled or not."""
         ...
 
     def events(
@@ -112,6 +118,10 @@ class Store(Protocol):
 
     def alerts_of_frame(self, frame: int) -> list[Alert]:
         """Return the alerts that a frame raised or changed."""
+        ...
+
+    def unwatched(self) -> list[str]:
+        """Return the open alerts that have no deadline, or none that a timer keeps; there must not be any."""
         ...
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 
 class Transport(StrEnum):
-    """How a frame came in; the last four are inputs made inside the house, journalled like any other."""
+    """How a frame came in; the last five are inputs made inside the house, journalled like any other."""
 
     MQTT = "mqtt"
     HTTP = "http"
@@ -17,10 +17,14 @@ class Transport(StrEnum):
     CLOCK = "clock"
     REGISTRY = "registry"
     RECEIPT = "receipt"
+    WATCH = "watch"
 
 
-INTERNAL = frozenset({Transport.PERSON, Transport.CLOCK, Transport.REGISTRY, Transport.RECEIPT})
-"""Transports that no device can speak: a person's answer, a due timer, a registry, a delivery's proof."""
+INTERNAL = frozenset(
+    {Transport.PERSON, Transport.CLOCK, Transport.REGISTRY, Transport.RECEIPT, Transport.WATCH}
+)
+"""Transports that no device can speak: a person's answer, a due timer, a registry, a delivery's proof, and
+what the gateway finds wrong with itself."""
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 """Largest payload of one frame (standard device interface, version 1, MQTT limits)."""

@@ -2,43 +2,47 @@
 
 from collections.abc import Mapping
 from datetime import datetime, time
-from typing import Annotated, Self, TypeVar
+from typing import Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from gateway.model.alert import Route
+from gateway.model.people import Rotation, Staff
+from gateway.model.records import Id, Record, Seconds, wrong
 from gateway.model.vocabulary import DeviceKind
-
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
-"""An identity: letters, digits and . _ : / - , at most 128 characters; never a personal number."""
-
-Seconds = Annotated[float, Field(gt=0, le=30 * 86400)]
 
 WHOLE_TENANT = "tenant:"
 """Before a tenant's id: a recipient that stands for everybody there, when no ladder says who."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Tenant(Record):
+    """A municipality or provider whose data is its own; `time_zone` is an IANA name.
 
-
-class Tenant(_Record):
-    """A municipality or provider whose data is its own; `time_zone` is an IANA name."""
+    From `night_from` to `night_until`, local, the people of the night are asked. `ladders` names the
+    escalation policy of each kind of alert, where no home or unit has its own; `failsafe` the teams that
+    end every policy, and whom silence rings for ever.
+    """
 
     id: Id
     name: str
     time_zone: str = "Europe/Stockholm"
+    night_from: time = time(22, 30)
+    night_until: time = time(7)
+    ladders: dict[Route, Id] = Field(default_factory=dict)
+    failsafe: tuple[Id, ...] = ()
 
 
-class Unit(_Record):
-    """An organisational unit of a tenant."""
+class Unit(Record):
+    """An organisational unit of a tenant, with its own escalation policies where it has them."""
 
     id: Id
     tenant: Id
     name: str
+    ladders: dict[Route, Id] = Field(default_factory=dict)
 
 
-class Team(_Record):
+class Team(Record):
     """People who answer together: a home-care group, the night patrol, technicians, an alarm centre."""
 
     id: Id
@@ -46,17 +50,20 @@ class Team(_Record):
     name: str
 
 
-class Step(_Record):
+class Step(Record):
     """One rung: who is offered the alert, and after how many seconds of silence the next rung is taken.
 
-    `within_s` None means the time that the alert's rule sets.
+    `within_s` None means the time that the alert's rule sets. `at_night` are the teams asked instead in
+    the tenant's night; `role` narrows a team with a plan to those who have that role.
     """
 
     to: tuple[Id, ...] = Field(min_length=1)
     within_s: Seconds | None = None
+    at_night: tuple[Id, ...] = ()
+    role: str = ""
 
 
-class Ladder(_Record):
+class Ladder(Record):
     """An escalation policy. Its last step repeats until a person answers: a ladder has no end.
 
     `repeat_s` is at least ten seconds, so that it is a call and no flood.
@@ -68,7 +75,7 @@ class Ladder(_Record):
     repeat_s: float = Field(default=120, ge=10, le=30 * 86400)
 
 
-class Zone(_Record):
+class Zone(Record):
     """The circle a person is expected to stay in: WGS 84 degrees, metres."""
 
     latitude: float = Field(ge=-90, le=90)
@@ -76,7 +83,7 @@ class Zone(_Record):
     radius_m: float = Field(gt=0, le=100_000)
 
 
-class Window(_Record):
+class Window(Record):
     """A daily planned time, local to the tenant: starts, and lasts that many minutes."""
 
     ref: Id
@@ -84,8 +91,11 @@ class Window(_Record):
     minutes: float = Field(gt=0, le=24 * 60)
 
 
-class Home(_Record):
-    """Where somebody lives, and which ladders its care alerts and technical alerts climb."""
+class Home(Record):
+    """Where somebody lives, and which ladders its care alerts and technical alerts climb.
+
+    `ladders` names others for kinds of alerts that need them.
+    """
 
     id: Id
     tenant: Id
@@ -93,9 +103,10 @@ class Home(_Record):
     care_ladder: Id
     technical_ladder: Id
     zone: Zone | None = None
+    ladders: dict[Route, Id] = Field(default_factory=dict)
 
 
-class Person(_Record):
+class Person(Record):
     """A resident by opaque reference; `flags` come from the care plan (as `night_wandering`)."""
 
     ref: Id
@@ -103,7 +114,7 @@ class Person(_Record):
     flags: frozenset[str] = frozenset()
 
 
-class Device(_Record):
+class Device(Record):
     """A thing that sends. `native_id` is its vendor's name for it, unique within its adapter.
 
     `via` is the bridge it speaks through. `secret` is the salted digest of its MQTT password and
@@ -121,7 +132,7 @@ class Device(_Record):
     certificate: str | None = None
 
 
-class Enrolment(_Record):
+class Enrolment(Record):
     """Gives a device its meaning: for whom it watches, since when, and with which numbers.
 
     `heartbeat_s` is how often the device is heard at least when it is well; None means as often as
@@ -146,7 +157,23 @@ class Enrolment(_Record):
         return self
 
 
-class RegistryDocument(_Record):
+class Override(Record):
+    """Numbers of one rule as a municipality, a unit or a person needs them; the nearest one holds."""
+
+    rule: Id
+    tenant: Id | None = None
+    unit: Id | None = None
+    person: Id | None = None
+    numbers: dict[str, float] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _for_one(self) -> Self:
+        if sum(name is not None for name in (self.tenant, self.unit, self.person)) != 1:
+            raise ValueError("an override is for one of tenant, unit or person")
+        return self
+
+
+class RegistryDocument(Record):
     """The registry as it stands in a file; names are singular because TOML repeats the heading."""
 
     tenant: tuple[Tenant, ...] = ()
@@ -157,6 +184,9 @@ class RegistryDocument(_Record):
     person: tuple[Person, ...] = ()
     device: tuple[Device, ...] = ()
     enrolment: tuple[Enrolment, ...] = ()
+    override: tuple[Override, ...] = ()
+    staff: tuple[Staff, ...] = ()
+    rotation: tuple[Rotation, ...] = ()
 
 
 class Registry:
@@ -176,6 +206,16 @@ class Registry:
         self.persons = _index("person", document.person, "ref")
         self.devices = _index("device", document.device, "id")
         self.enrolments = _index("enrolment", document.enrolment, "device")
+        self.staff = _index("staff", document.staff, "ref")
+        self.rotations = _index("rotation", document.rotation, "id")
+        self.overrides = {
+            (
+                own.rule,
+                "tenant" if own.tenant else "unit" if own.unit else "person",
+                own.tenant or own.unit or own.person or "",
+            ): own.numbers
+            for own in document.override
+        }
         self.by_native = {(d.adapter, d.native_id): d for d in document.device}
         if len(self.by_native) != len(self.devices):
             raise ValueError("device: native_id: found one twice within an adapter; allowed: each once")
@@ -211,18 +251,18 @@ class Registry:
     def _check_references(self) -> None:
         for tenant in self.tenants.values():
             if not _is_zone(tenant.time_zone):
-                raise _wrong("tenant", tenant.id, "time_zone", tenant.time_zone, "an IANA zone")
+                raise wrong("tenant", tenant.id, "time_zone", tenant.time_zone, "an IANA zone")
         for unit in self.units.values():
             self._refer("unit", unit.id, "tenant", unit.tenant, self.tenants)
         for team in self.teams.values():
             self._refer("team", team.id, "unit", team.unit, self.units)
         for ladder in self.ladders.values():
             self._refer("ladder", ladder.id, "tenant", ladder.tenant, self.tenants)
-            for name in (name for step in ladder.steps for name in step.to):
-                self._refer("ladder", ladder.id, "steps.to", name, self.teams)
-                theirs = self.units[self.teams[name].unit].tenant
-                _one_tenant("ladder", ladder.id, ladder.tenant, "steps.to", name, theirs)
+            for name in (name for step in ladder.steps for name in (*step.to, *step.at_night)):
+                self._refer_team("ladder", ladder.id, "steps.to", name, ladder.tenant)
         self._check_homes()
+        self._check_policies()
+        self._check_staff()
         self._check_devices()
         self._check_enrolments()
 
@@ -237,6 +277,40 @@ class Registry:
                 _one_tenant("home", home.id, home.tenant, key, name, self.ladders[name].tenant)
         for person in self.persons.values():
             self._refer("person", person.ref, "home", person.home, self.homes)
+
+    def _check_policies(self) -> None:
+        """Refuse policies of strangers, and a last step that asks for a role: nobody may have it then."""
+        owners = (("tenant", self.tenants), ("unit", self.units), ("home", self.homes))
+        for kind, records in owners:
+            for owner in records.values():
+                tenant = owner.id if isinstance(owner, Tenant) else owner.tenant
+                for route, name in owner.ladders.items():
+                    self._refer(kind, owner.id, f"ladders.{route}", name, self.ladders)
+                    _one_tenant(kind, owner.id, tenant, f"ladders.{route}", name, self.ladders[name].tenant)
+        for one in self.tenants.values():
+            for name in one.failsafe:
+                self._refer_team("tenant", one.id, "failsafe", name, one.id)
+        for ladder in self.ladders.values():
+            last = ladder.steps[-1]
+            if last.role and not self.tenants[ladder.tenant].failsafe:
+                allowed = "none in the last step, or a failsafe of the tenant"
+                raise wrong("ladder", ladder.id, "steps.role", last.role, allowed)
+
+    def _check_staff(self) -> None:
+        for staff in self.staff.values():
+            self._refer("staff", staff.ref, "tenant", staff.tenant, self.tenants)
+            for name in staff.teams:
+                self._refer_team("staff", staff.ref, "teams", name, staff.tenant)
+        for rotation in self.rotations.values():
+            self._refer("rotation", rotation.id, "team", rotation.team, self.teams)
+            for name in (name for turn in rotation.turns for name in turn):
+                self._refer("rotation", rotation.id, "turns", name, self.staff)
+                if rotation.team not in self.staff[name].teams:
+                    raise wrong("rotation", rotation.id, "turns", name, f"staff of team {rotation.team!r}")
+
+    def _refer_team(self, kind: str, owner: str, key: str, name: str, tenant: str) -> None:
+        self._refer(kind, owner, key, name, self.teams)
+        _one_tenant(kind, owner, tenant, key, name, self.units[self.teams[name].unit].tenant)
 
     def _check_devices(self) -> None:
         for device in self.devices.values():
@@ -254,7 +328,7 @@ class Registry:
         seen, via = {device.id}, device.via
         while via is not None:
             if via in seen:
-                raise _wrong("device", device.id, "via", via, "a bridge that does not speak through itself")
+                raise wrong("device", device.id, "via", via, "a bridge that does not speak through itself")
             seen.add(via)
             via = self.devices[via].via
 
@@ -267,29 +341,25 @@ class Registry:
             if enrolment.person is not None:
                 self._refer("enrolment", name, "person", enrolment.person, self.persons)
                 if self.persons[enrolment.person].home != enrolment.home:
-                    raise _wrong(
+                    raise wrong(
                         "enrolment", name, "person", enrolment.person, f"one who lives in {enrolment.home!r}"
                     )
             for key, windows in (("doses", enrolment.doses), ("looks", enrolment.looks)):
                 refs = [window.ref for window in windows]
                 doubled = next((ref for ref in refs if refs.count(ref) > 1), None)
                 if doubled is not None:
-                    raise _wrong("enrolment", name, f"{key}.ref", doubled, "each once")
+                    raise wrong("enrolment", name, f"{key}.ref", doubled, "each once")
 
     @staticmethod
     def _refer(kind: str, owner: str, key: str, name: str, known: Mapping[str, object]) -> None:
         if name not in known:
-            raise _wrong(kind, owner, key, name, "one that this registry has")
-
-
-def _wrong(kind: str, owner: str, key: str, found: str, allowed: str) -> ValueError:
-    return ValueError(f"{kind} {owner}: {key}: found {found!r}; allowed: {allowed}")
+            raise wrong(kind, owner, key, name, "one that this registry has")
 
 
 def _one_tenant(kind: str, owner: str, tenant: str, key: str, name: str, theirs: str) -> None:  # noqa: PLR0917 - the words of one sentence
     """Refuse what would let one tenant's data reach another."""
     if theirs != tenant:
-        raise _wrong(kind, owner, key, name, f"one of tenant {tenant!r}, not of {theirs!r}")
+        raise wrong(kind, owner, key, name, f"one of tenant {tenant!r}, not of {theirs!r}")
 
 
 def _is_zone(name: str) -> bool:

@@ -4,7 +4,7 @@ import logging
 
 from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery
-from gateway.service.board import Board
+from gateway.service.means import Means
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,7 +26,10 @@ class ConsoleNotifier:
         )
         return ""
 
+    async def close(self) -> None:
+        """Keep nothing open."""
 
-def make(_board: Board) -> ConsoleNotifier:
-    """Make the channel; every entry point of `vaka.notifiers` is such a function."""
+
+def make(_means: Means) -> ConsoleNotifier:
+    """Make the channel; every entry point of `vaka.notifiers` is such a function, or returns None."""
     return ConsoleNotifier()

@@ -3,6 +3,7 @@
 from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery
 from gateway.service.board import Board
+from gateway.service.means import Means
 
 
 class PageNotifier:
@@ -17,7 +18,10 @@ class PageNotifier:
         """Return "" when a page is open for the recipient, else that none is."""
         return "" if self._board.watched(delivery.recipient) else "no page is open"
 
+    async def close(self) -> None:
+        """Keep nothing open."""
 
-def make(board: Board) -> PageNotifier:
+
+def make(means: Means) -> PageNotifier:
     """Make the channel."""
-    return PageNotifier(board)
+    return PageNotifier(means.board)

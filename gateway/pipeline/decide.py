@@ -6,16 +6,17 @@ from typing import assert_never
 
 import msgspec
 
-from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Rule, Say
+from gateway.contract import Arm, Change, Clear, Decision, Disarm, Raise, Remember, Rule, RuleState, Say
 from gateway.model.alert import AlertType, Severity
 from gateway.model.event import Event
 from gateway.model.frame import Frame
+from gateway.model.people import ContextKind
 from gateway.model.registry import Device
 from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.model.vocabulary import VOCABULARY
 from gateway.pipeline import episode
-from gateway.pipeline.episode import Cause
+from gateway.pipeline.cause import Cause
 from gateway.pipeline.situation import View, device_of, view
 from gateway.pipeline.state import State
 
@@ -34,20 +35,34 @@ SLOTS_OF_THE_THING = frozenset({"link", "battery", "fault", "life"})
 PANIC = "PanicException"
 """What a fault inside an extension written in Rust is raised as: it is no Exception."""
 
+IN_FORCE = frozenset({RuleState.ACTIVE, RuleState.SHADOW})
+"""States in which a rule is asked at all."""
+CONTEXT_PREFIX = "context."
+"""Before a kind of context in what a rule listens to."""
+SHADOW = "#shadow"
+"""Behind a rule's id: whose memory counts what a shadow rule would have raised."""
+LATE_TIMER = timedelta(seconds=60)
+"""A rule's timer that fires later than this had waited for a standstill to end, and is told as late."""
+
 Source = Event | Frame | tuple[Timer, Frame]
 """What was judged: an event, a frame from inside the house, or a timer and the tick it fired in."""
 
 
 class RuleBook:
-    """The rules in force, prepared for dispatch. Raises ValueError when two rules share an id."""
+    """The rules in force or in shadow, by what they listen to. Raises ValueError when two share an id."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = tuple(rules)
+        self.rules = tuple(rule for rule in rules if rule.state in IN_FORCE or rule.safety)
         self.by_id = {rule.id: rule for rule in self.rules}
         if len(self.by_id) != len(self.rules):
             raise ValueError("two rules share one id; allowed: an id of its own for each")
         self.by_type: dict[str, tuple[Rule, ...]] = {
             name: found for name in VOCABULARY if (found := self._listening(name))
+        }
+
+        self.by_context: dict[str, tuple[Rule, ...]] = {
+            kind: tuple(rule for rule in self.rules if CONTEXT_PREFIX + kind in rule.listens)
+            for kind in ContextKind
         }
 
     def _listening(self, name: str) -> tuple[Rule, ...]:
@@ -77,7 +92,24 @@ def judge_timer(state: State, book: RuleBook, timer: Timer, frame: Frame) -> Non
         )
         state.trace(Trace(frame.position, STEP, Verdict.IGNORED, f"timer {timer.name!r}: {gone}"))
         return
+    if state.now - timer.due_at > LATE_TIMER:
+        minutes = (state.now - timer.due_at).total_seconds() / 60
+        late = f"timer {timer.name!r} of rule {rule.id!r}, set {timer.set_at.isoformat()}"
+        told = f"{late}: evaluated late, by {minutes:.0f} min"
+        state.trace(Trace(frame.position, STEP, Verdict.JUDGED, told, rule.catalogue, at.device.id))
     _consult(state, rule, at, (timer, frame), rule.on_timer, timer)
+
+
+def judge_context(state: State, book: RuleBook, home: str, kind: str, frame: Frame) -> None:
+    """Let the rules that follow the plans of a home arm what a new, moved or ended one needs."""
+    rules = book.by_context.get(kind, ())
+    if not rules:
+        return
+    for device in state.registry.devices_of(home):
+        at = view(state, device.id)
+        if at is not None:
+            for rule in rules:
+                _consult(state, rule, at, frame, rule.on_enrolled)
 
 
 def judge_enrolled(state: State, book: RuleBook, device: str, frame: Frame) -> None:
@@ -194,8 +226,11 @@ def _apply(state: State, rule: Rule, at: View, cause: Cause, decision: Decision)
         state.trace(remark)
         return
     subject = decision.subject or at.device.id
-    if isinstance(decision, Raise):
-        episode.put(state, rule.id, at, cause, decision)
+    if isinstance(decision, Raise | Change | Clear) and rule.state is RuleState.SHADOW and not rule.safety:
+        _shadow(state, rule, at, cause, decision)
+    elif isinstance(decision, Raise):
+        if not _absent(state, rule, at, cause, decision):
+            episode.put(state, rule.id, at, cause, decision)
     elif isinstance(decision, Arm):
         state.arm(_timer(state, rule, subject, cause, decision))
     elif isinstance(decision, Disarm):
@@ -206,6 +241,38 @@ def _apply(state: State, rule: Rule, at: View, cause: Cause, decision: Decision)
         _amend(state, rule, at, cause, decision)
     else:
         assert_never(decision)
+
+
+def _shadow(state: State, rule: Rule, at: View, cause: Cause, decision: Raise | Change | Clear) -> None:
+    """Count and tell what a shadow rule would have raised, once an episode; nobody is disturbed by it."""
+    owner, subject = rule.id + SHADOW, decision.subject or at.device.id
+    seen = state.recall(owner, subject)
+    if isinstance(decision, Change):
+        return
+    if isinstance(decision, Clear):
+        if seen.get("open"):
+            state.remember(owner, subject, {**seen, "open": False})
+        return
+    if seen.get("open"):
+        return
+    count = int(seen.get("count", 0)) + 1
+    state.remember(owner, subject, {"count": count, "open": True, "last": state.now.isoformat()})
+    told = f"shadow: would have raised {rule.id} {decision.severity.value}: {decision.reason}"
+    state.trace(Trace(cause.frame, STEP, Verdict.JUDGED, told, rule.catalogue, at.device.id))
+
+
+def _absent(state: State, rule: Rule, at: View, cause: Cause, decision: Raise) -> bool:
+    """Tell whether the person is known to be away: alerts about them wait then (alert rules, 5.5 X8).
+
+    Never a High one, never a safety rule's, never one about a device; an absence ends by itself.
+    """
+    if rule.safety or decision.severity is Severity.HIGH or decision.type is not AlertType.PERSON:
+        return False
+    away = at.contexts(ContextKind.ABSENCE)
+    if away:
+        told = f"not raised, the person is away ({away[0].id}): {decision.reason}"
+        state.trace(Trace(cause.frame, STEP, Verdict.JUDGED, told, "X8", at.device.id))
+    return bool(away)
 
 
 def _timer(state: State, rule: Rule, subject: str, cause: Cause, decision: Arm) -> Timer:

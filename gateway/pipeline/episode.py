@@ -1,40 +1,25 @@
 """Episode: the one open alert of a rule and subject is raised, counted, changed, cleared; never closed."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import blake2b
 
-import msgspec
 from msgspec.structs import replace
 
 from gateway.contract import Change, Clear, Raise
-from gateway.model.alert import Alert, AlertEntry, AlertState, AlertType, Severity
-from gateway.model.registry import Home
+from gateway.model.alert import Alert, AlertState, Severity
+from gateway.model.registry import Home, Registry
+from gateway.pipeline import history
+from gateway.pipeline.aside import ASIDE, maintained, offered_from_the_start
+from gateway.pipeline.cause import Cause
+from gateway.pipeline.chatter import steadied
+from gateway.pipeline.incident import absorb
+from gateway.pipeline.policy import ladder_of, route_of, snapshot
 from gateway.pipeline.situation import View
 from gateway.pipeline.state import State
 
 ID_BYTES = 10
 MAX_DETAIL = 300
 """Characters of a reason that history keeps: a rule's sentence, never a payload."""
-
-
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """What made the rule look: the event's id or a name of the tick, its frame and its times.
-
-    `heard_at` is when the gateway first knew: the receipt of the event, or when the timer was set.
-    `due_at` is when a tick should have been, None for an event.
-    """
-
-    name: str
-    event: str | None
-    frame: int
-    occurred_at: datetime
-    heard_at: datetime
-    due_at: datetime | None = None
-
-    def late_s(self, occurred_at: datetime, now: datetime) -> float:
-        """Return how old the matter already was when we heard of it, or how overdue the tick was."""
-        overdue = now - self.due_at if self.due_at else timedelta(0)
-        return max((self.heard_at - occurred_at).total_seconds(), overdue.total_seconds(), 0.0)
 
 
 def put(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> None:
@@ -53,32 +38,39 @@ def put(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> Non
 
 
 def change(state: State, alert: Alert, home: Home | None, cause: Cause, decision: Change) -> None:
-    """Give an open alert another severity, text or ladder; what became more severe is offered anew."""
+    """Give an open alert another severity, text or ladder; what became more severe is offered anew.
+
+    On another ladder it climbs that one's policy from now on, as it stands now.
+    """
     severity = decision.severity or alert.severity
     kind = decision.type or alert.type
-    ladder = alert.ladder if home is None or kind is alert.type else ladder_of(home, kind)
     changed = replace(
         alert,
         severity=severity,
         type=kind,
         text=decision.text or alert.text,
-        ladder=ladder,
         accept_within_s=decision.accept_within_s or alert.accept_within_s,
         version=alert.version + 1,
     )
-    anew = severity.rank < alert.severity.rank or ladder != alert.ladder
+    if home is not None and (kind is not alert.type or decision.route is not None):
+        changed = _on_route(state.registry, changed, home, decision.route or "")
+    worse = severity.rank < alert.severity.rank
+    anew = worse or changed.ladder != alert.ladder
+    changed = _worse(changed) if worse else changed
     _keep(state, _ring(state, _offered_anew(changed)) if anew else changed, "changed", cause, decision.reason)
 
 
 def clear(state: State, alert: Alert, cause: Cause, decision: Clear) -> None:
     """Note that the cause is gone. The alert stays open, and a latched one stays active too."""
-    cleared = replace(alert, active=alert.latched, version=alert.version + 1)
+    cleared = steadied(state, alert, replace(alert, active=alert.latched, version=alert.version + 1))
     _keep(state, cleared, "cleared", cause, decision.reason)
 
 
-def ladder_of(home: Home, kind: AlertType) -> str:
-    """Return the ladder that an alert of that type climbs in a home."""
-    return home.care_ladder if kind is AlertType.PERSON else home.technical_ladder
+def _on_route(registry: Registry, alert: Alert, home: Home, said: str) -> Alert:
+    """Return the alert with the people it is for, and with their policy as it stands now."""
+    route = route_of(said, alert.type)
+    ladder = ladder_of(registry, home, route, alert.type)
+    return replace(alert, route=route, ladder=ladder, policy=snapshot(registry, ladder))
 
 
 def _raise(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> None:
@@ -103,12 +95,16 @@ def _raise(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> 
         raised_at=state.now,
         late_s=cause.late_s(occurred_at, state.now),
         latched=decision.latched,
-        ladder=ladder_of(at.home, decision.type),
+        ladder="",
         deadline=state.now + timedelta(seconds=decision.accept_within_s),
         accept_within_s=decision.accept_within_s,
     )
+    alert = _on_route(state.registry, alert, at.home, decision.route)
     _keep(state, alert, "raised", cause, decision.reason)
-    state.offer(alert.id)
+    if maintained(state, alert, cause.frame):
+        return
+    if not absorb(state, alert, cause):
+        state.offer(alert.id)
 
 
 def _repeat(state: State, alert: Alert, cause: Cause, decision: Raise) -> None:
@@ -128,11 +124,18 @@ def _repeat(state: State, alert: Alert, cause: Cause, decision: Raise) -> None:
         count=alert.count + 1,
         version=alert.version + 1,
     )
+    repeated = steadied(state, alert, repeated)
     if worse:
-        repeated = _offered_anew(repeated)
-    if worse or repeated.severity is Severity.HIGH or not alert.active:
+        repeated = _offered_anew(_worse(repeated))
+    again = repeated.severity is Severity.HIGH or (not alert.active and alert.state not in ASIDE)
+    if worse or again:
         repeated = _ring(state, repeated)
     _keep(state, repeated, "repeated", cause, decision.reason)
+
+
+def _worse(alert: Alert) -> Alert:
+    """Note that it became more severe with this version: nobody may close it who has not seen that."""
+    return replace(alert, worse_at=alert.version)
 
 
 def _offered_anew(alert: Alert) -> Alert:
@@ -142,7 +145,7 @@ def _offered_anew(alert: Alert) -> Alert:
     """
     if alert.state is AlertState.ON_SITE:
         return alert
-    return replace(alert, state=AlertState.OFFERED, assignee=None, step=0)
+    return offered_from_the_start(alert)
 
 
 def _ring(state: State, alert: Alert) -> Alert:
@@ -159,13 +162,4 @@ def _ring(state: State, alert: Alert) -> Alert:
 
 
 def _keep(state: State, alert: Alert, action: str, cause: Cause, detail: str) -> None:
-    entry = AlertEntry(
-        alert=alert.id,
-        version=alert.version,
-        at=state.now,
-        action=action,
-        actor=alert.rule,
-        frame=cause.frame,
-        detail=detail[:MAX_DETAIL],
-    )
-    state.put_alert(alert, entry)
+    history.write(state, alert, action, cause.frame, actor=alert.rule, detail=detail[:MAX_DETAIL])

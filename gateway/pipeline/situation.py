@@ -1,14 +1,17 @@
 """Situation: the little that a rule may look at, answered from the single writer's state."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.model.alert import Alert
+from gateway.model.people import Context
 from gateway.model.registry import Device, Enrolment, Home, Person, Registry
 from gateway.model.status import DeviceStatus
 from gateway.model.vocabulary import DeviceKind
 from gateway.pipeline.state import State
+
+NO_NUMBERS: Mapping[str, float] = {}
 
 
 class View:
@@ -17,7 +20,7 @@ class View:
     `rule` is whose memory, timers and alerts are shown; the caller sets it before each rule.
     """
 
-    __slots__ = ("_state", "device", "enrolment", "now", "rule")
+    __slots__ = ("_shared", "_state", "device", "enrolment", "now", "rule")
 
     def __init__(self, state: State, device: Device, enrolment: Enrolment) -> None:
         self._state = state
@@ -25,6 +28,7 @@ class View:
         self.device = device
         self.enrolment = enrolment
         self.rule = ""
+        self._shared: dict[Any, Any] | None = None
 
     @property
     def home(self) -> Home:
@@ -87,6 +91,45 @@ class View:
         """Tell whether this rule's timer is armed."""
         return self._state.timer(f"{self.rule}\0{subject or self.device.id}\0{name}") is not None
 
+    @property
+    def overridden(self) -> bool:
+        """Whether anybody has set numbers of any rule."""
+        return bool(self._state.registry.overrides)
+
+    def number(self, name: str, default: float) -> float:
+        """Return this rule's number of that name as the person, else the unit, else the tenant has it."""
+        overrides = self._state.registry.overrides
+        if not overrides:
+            return default
+        person, home = self.person, self.home
+        for whose in (("person", person.ref if person else ""), ("unit", home.unit), ("tenant", home.tenant)):
+            found = overrides.get((self.rule, *whose), NO_NUMBERS).get(name)
+            if found is not None:
+                return found
+        return default
+
+    def contexts(self, kind: str, within_s: float = 0) -> Sequence[Context]:
+        """Return what is in force here or begins within so many seconds, soonest first."""
+        by = self.now + timedelta(seconds=within_s)
+        here = self._state.contexts_of(self.enrolment.home)
+        return [c for c in here if c.kind == kind and c.since <= by and self.now < c.until and self._mine(c)]
+
+    def home_alerts(self) -> Sequence[Alert]:
+        """Return every open alert about this home."""
+        return self._state.alerts_of(self.enrolment.home)
+
+    @property
+    def shared(self) -> dict[Any, Any]:
+        """What rules worked out of this input and leave for the next one."""
+        if self._shared is None:
+            self._shared = {}
+        return self._shared
+
+    def _mine(self, context: Context) -> bool:
+        """A context that names nobody is for everybody in the home; so is a device that names nobody."""
+        person = self.person
+        return not context.person or person is None or context.person == person.ref
+
 
 def view(state: State, device: str) -> View | None:
     """Return the situation of a device; None when it is not enrolled."""
@@ -96,11 +139,12 @@ def view(state: State, device: str) -> View | None:
 
 
 def device_of(registry: Registry, subject: str) -> str | None:
-    """Return the device a subject speaks of: itself, the longest head of its path, or one of that home."""
+    """Return the device a subject speaks of: the longest head of its path, or one of the home so named."""
     head = subject
     while head:
         if head in registry.devices:
             return head
+        if living := registry.devices_of(head):
+            return living[0].id
         head = head.rpartition("/")[0]
-    living = registry.devices_of(subject)
-    return living[0].id if living else None
+    return None

@@ -11,18 +11,26 @@ import msgspec
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertEntry, AlertState
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.delivery import Delivery
 from gateway.model.event import Event
 from gateway.model.frame import Frame
+from gateway.model.people import Context
 from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace
+from gateway.pipeline.people import People
 
 NO_FACTS: Mapping[str, Any] = {}
 EMPTY = Snapshot(0, RegistryDocument(), {}, {}, {}, {}, {}, {})
 NO_TIME_PASSED = timedelta(0)
 ALERT_OWNER = "alert"
 """Owner of the timers that are alerts' own deadlines."""
+DELIVERY_OWNER = "delivery"
+"""Owner of the timers that wait for the proof of a delivery; their subject is an alert."""
+POLICY_OWNER = "policy"
+"""Owner of the timers by which escalation policies are checked again."""
+NO_RULES = frozenset({ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER})
+"""Owners of timers that are no rule's, and that no rule's end disarms."""
 
 
 class Watched(msgspec.Struct, frozen=True, gc=False):
@@ -48,20 +56,32 @@ class State:
         self.statuses = dict(snapshot.statuses)
         self.discovered = dict(snapshot.discovered)
         self.alerts = dict(snapshot.alerts)
-        self.deliveries = dict(snapshot.deliveries)
+        self.deliveries: dict[str, Delivery] = {}
+        self._deliveries_of: dict[str, dict[str, Delivery]] = {}
         self.changes = Changes()
         self._fresh: set[str] = set()
         self._in_commit: set[str] = set()
         self.offered: list[str] = []
+        self.closed: list[Alert] = []
+        self.channels: tuple[str, ...] = ()
+        self.answered: dict[str, str | None] = {}
         self._memories = dict(snapshot.memories)
         self._timers: dict[str, Timer] = {}
         self._queue: list[tuple[datetime, str]] = []
         self._open = {_episode(alert): alert.id for alert in self.alerts.values()}
+        self._alerts_of: dict[str, dict[str, None]] = {}
+        for alert in self.alerts.values():
+            self._alerts_of.setdefault(alert.home, {})[alert.id] = None
         self.moved: set[str] = set()
         self._zones: dict[str, ZoneInfo] = {}
         self._watched: dict[tuple[str, str], Watched] = {}
+        self.people = People(snapshot.records, self.put_record)
+        self.contexts = self.people.contexts
+        self.reach = self.people.reach
         for timer in snapshot.timers.values():
             self._enqueue(timer)
+        for delivery in snapshot.deliveries.values():
+            self._hold(delivery)
         self.remind_all()
 
     def come_to(self, moment: datetime) -> None:
@@ -136,6 +156,14 @@ class State:
         """Keep a device that is not enrolled."""
         self.discovered[key] = self.changes.discovered[key] = device
 
+    def put_record(self, key: str, body: bytes | None) -> None:
+        """Collect a changed small record, as JSON, by kind and name; None forgets it."""
+        self.changes.records[key] = body
+
+    def contexts_of(self, home: str) -> list[Context]:
+        """Return what is planned or told about a home, and not long over, soonest first."""
+        return self.people.contexts_of(home)
+
     # --- facts about frames and events ---
 
     def add_event(self, event: Event) -> None:
@@ -173,7 +201,7 @@ class State:
     def subjects(self) -> set[str]:
         """Return every subject that a rule remembers, or has a timer for."""
         told = {key.partition("\0")[2] for key in self._memories}
-        return told | {timer.subject for timer in self._timers.values() if timer.owner != ALERT_OWNER}
+        return told | {timer.subject for timer in self._timers.values() if timer.owner not in NO_RULES}
 
     def forget(self, subjects: Collection[str]) -> list[Timer]:
         """Drop what all rules remember of these subjects and their timers; returns the timers dropped."""
@@ -181,7 +209,7 @@ class State:
             del self._memories[key]
             self.changes.memories[key] = None
         dropped = [
-            timer for timer in self.timers() if timer.owner != ALERT_OWNER and timer.subject in subjects
+            timer for timer in self.timers() if timer.owner not in NO_RULES and timer.subject in subjects
         ]
         for timer in dropped:
             self.disarm(timer.key)
@@ -236,6 +264,10 @@ class State:
         found = self._open.get((rule, subject, home, person))
         return None if found is None else self.alerts[found]
 
+    def alerts_of(self, home: str) -> list[Alert]:
+        """Return the open alerts about a home, oldest first; costs as much as there are of them."""
+        return [self.alerts[alert_id] for alert_id in self._alerts_of.get(home, ())]
+
     def put_alert(self, alert: Alert, entry: AlertEntry) -> None:
         """Keep an alert's new value with its line of history, and its deadline as a durable timer.
 
@@ -244,14 +276,22 @@ class State:
         closed = alert.state is AlertState.CLOSED
         if alert.deadline is None and not closed:
             raise ValueError(f"alert {alert.id} would be open without a deadline")
+        before = self.alerts.get(alert.id)
+        if closed or (
+            alert.assignee is not None and before is not None and before.assignee != alert.assignee
+        ):
+            self.answered[alert.id] = alert.assignee
         self.changes.alerts[alert.id] = alert
         self.changes.entries.append(entry)
         if closed:
+            self.closed.append(alert)
             self.alerts.pop(alert.id, None)
+            self._alerts_of.get(alert.home, {}).pop(alert.id, None)
             self._open.pop(_episode(alert), None)
             self.disarm(deadline_key(alert.id))
             return
         self.alerts[alert.id] = alert
+        self._alerts_of.setdefault(alert.home, {})[alert.id] = None
         self._open[_episode(alert)] = alert.id
         if alert.deadline is not None:
             self._arm_deadline(alert.id, alert.deadline)
@@ -270,18 +310,33 @@ class State:
             if deadline_key(alert.id) not in self._timers:
                 self._arm_deadline(alert.id, alert.deadline or self.now)
 
+    def reminded(self, alert_id: str) -> bool:
+        """Tell whether an open alert's deadline has its timer; True for one that is not open any more."""
+        return alert_id not in self.alerts or deadline_key(alert_id) in self._timers
+
     def offer(self, alert_id: str) -> None:
         """Ask for the alert to be routed at the end of this step: it is new, moved up, or rings again."""
         if alert_id not in self.offered:
             self.offered.append(alert_id)
 
     def put_delivery(self, delivery: Delivery) -> None:
-        """Keep a delivery's new value."""
+        """Keep a delivery's new value, in reach as long as a further proof of it may come."""
         self.changes.deliveries[delivery.id] = delivery
-        if delivery.state is DeliveryState.QUEUED:
-            self.deliveries[delivery.id] = delivery
-        else:
-            self.deliveries.pop(delivery.id, None)
+        if delivery.waits:
+            self._hold(delivery)
+        elif self.deliveries.pop(delivery.id, None) is not None:
+            others = self._deliveries_of[delivery.alert]
+            del others[delivery.id]
+            if not others:
+                del self._deliveries_of[delivery.alert]
+
+    def deliveries_of(self, alert_id: str) -> list[Delivery]:
+        """Return the deliveries of an alert of which a further proof may come, oldest first."""
+        return list(self._deliveries_of.get(alert_id, {}).values())
+
+    def _hold(self, delivery: Delivery) -> None:
+        self.deliveries[delivery.id] = delivery
+        self._deliveries_of.setdefault(delivery.alert, {})[delivery.id] = delivery
 
 
 def deadline_key(alert_id: str) -> str:

@@ -7,14 +7,29 @@ from gateway.contract import Adapter, Rule
 from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.registry import Device, RegistryDocument
 from gateway.model.trace import Trace, Verdict
+from gateway.pipeline import flood, incident, watch
 from gateway.pipeline.answer import answer, expired
-from gateway.pipeline.decide import RuleBook, judge_enrolled, judge_event, judge_rejection, judge_timer
+from gateway.pipeline.arrival import witness
+from gateway.pipeline.coverage import refuse_hollow
+from gateway.pipeline.decide import (
+    RuleBook,
+    judge_context,
+    judge_enrolled,
+    judge_event,
+    judge_rejection,
+    judge_timer,
+)
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
+from gateway.pipeline.delivering import overdue, settle
+from gateway.pipeline.handover import change_of_hours, expect
 from gateway.pipeline.normalise import doubtful, normalise
+from gateway.pipeline.plan import people
 from gateway.pipeline.receipt import receipt
 from gateway.pipeline.route import route
-from gateway.pipeline.state import ALERT_OWNER, State
+from gateway.pipeline.state import ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER, State
 
+OF_PEOPLE = ("people/", "context/", "staff/")
+"""Channels of frames that tell of people at work, and not of one alert."""
 AWAY_AFTER = timedelta(seconds=30)
 """A gateway that heard nothing for longer before it started had been away: silence until then is its own."""
 
@@ -44,18 +59,27 @@ class Walk:
         (`processed_at` is only noted on events). Frames are judged for the time of their receipt.
         """
         state.come_to(frame.received_at)
+        state.channels = self.channels
         if frame.transport not in INTERNAL:
             self._device(state, frame, decoded, known, processed_at)
+        elif frame.channel.startswith(OF_PEOPLE):
+            for home, kind in people(state, frame):
+                judge_context(state, self.rules, home, kind, frame)
+            watch.soon(state)
         elif frame.transport is Transport.PERSON:
             answer(state, frame)
         elif frame.transport is Transport.CLOCK:
             self._tick(state, frame)
         elif frame.transport is Transport.RECEIPT:
             receipt(state, frame)
+        elif frame.transport is Transport.WATCH:
+            watch.report(state, frame)
         else:
             self._registry(state, frame)
-        if state.offered:
-            route(state, frame, self.channels)
+        watch.learn(state, frame)
+        incident.settle(state, frame.position)
+        settle(state)
+        route(state, frame)
 
     def _device(
         self, state: State, frame: Frame, decoded: Decoded, known: frozenset[str], processed_at: datetime
@@ -65,6 +89,7 @@ class Walk:
             return
         for event in normalise(state, frame, decoded, known, processed_at):
             state.add_event(event)
+            witness(state, event, frame)
             judge_event(state, self.rules, event)
 
     def _reject(self, state: State, frame: Frame, decoded: Decoded) -> None:
@@ -83,7 +108,16 @@ class Walk:
             state.listening_since = state.now
         while (timer := state.pop_due(state.now)) is not None:
             if timer.owner == ALERT_OWNER:
-                expired(state, timer, frame)
+                if not incident.carried(state, timer, frame.position):
+                    expired(state, timer, frame)
+            elif timer.owner == flood.OWNER:
+                incident.look_again(state, timer, frame.position)
+            elif timer.owner == watch.OWNER:
+                watch.look(state, timer, frame)
+            elif timer.owner == POLICY_OWNER:
+                change_of_hours(state, timer, frame)
+            elif timer.owner == DELIVERY_OWNER:
+                overdue(state, timer, frame)
             else:
                 judge_timer(state, self.rules, timer, frame)
 
@@ -92,6 +126,7 @@ class Walk:
         try:
             document = RegistryDocument.model_validate_json(frame.payload)
             before = state.registry.enrolments
+            refuse_hollow(state, document)
             state.set_registry(document)
         except ValueError as error:
             state.changes.refusals[frame.position] = str(error)
@@ -101,6 +136,8 @@ class Walk:
             judge_enrolled(state, self.rules, device, frame)
             if before.get(device) != enrolment:
                 _forget_discovered(state, state.registry.devices[device])
+        watch.begin(state)
+        expect(state)
 
 
 def _sender(state: State, frame: Frame, decoded: Decoded) -> Device | None:

@@ -13,8 +13,9 @@ import msgspec
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertState
-from gateway.model.registry import Registry, RegistryDocument
+from gateway.model.registry import WHOLE_TENANT, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered
+from gateway.pipeline.people import People
 
 _LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -30,11 +31,12 @@ class Update(msgspec.Struct, frozen=True):
 class Subscription:
     """One listener. Only an alert's newest state waits for it, so a slow page costs no memory.
 
-    `teams` narrows whom it can reach (empty: everybody); `page` tells that a person looks at it.
+    `teams` narrows whom it can reach (empty: everybody); `page` tells that a person, `who`, looks at it.
     """
 
-    def __init__(self, board: "Board", limit: int, teams: frozenset[str], *, page: bool) -> None:
+    def __init__(self, board: "Board", limit: int, teams: frozenset[str], *, page: bool, who: str) -> None:
         self.teams = teams
+        self.who = who
         self.page = page
         self.closed = False
         self._board = board
@@ -112,6 +114,7 @@ class Board:
         self.registry = Registry(RegistryDocument())
         self.statuses: dict[str, DeviceStatus] = {}
         self.discovered: dict[str, Discovered] = {}
+        self.people = People({}, _kept_already)
         self._alerts: dict[str, Alert] = {}
         self._subscriptions: set[Subscription] = set()
         self._queue_limit = queue_limit
@@ -125,6 +128,7 @@ class Board:
     def load(self, snapshot: Snapshot) -> None:
         """Take over the state as of the last commit; whoever listens must read everything again."""
         self.registry = Registry(snapshot.registry)
+        self.people = People(snapshot.records, _kept_already)
         # Copies: the engine changes its own in place, and people see only what was committed.
         self.statuses = {key: copy(status) for key, status in snapshot.statuses.items()}
         self.discovered = {key: copy(device) for key, device in snapshot.discovered.items()}
@@ -138,6 +142,8 @@ class Board:
         if changes.registry is not None:
             self.registry = Registry(changes.registry)
         self.statuses.update(changes.statuses)
+        for key, body in changes.records.items():
+            self.people.take(key, body)
         self._discover(changes.discovered)
         for key, alert in changes.alerts.items():
             if _is_open(alert):
@@ -157,9 +163,11 @@ class Board:
         """Return an open alert."""
         return self._alerts.get(alert_id)
 
-    def subscribe(self, *, teams: frozenset[str] = frozenset(), page: bool = False) -> Subscription:
+    def subscribe(
+        self, *, teams: frozenset[str] = frozenset(), page: bool = False, who: str = ""
+    ) -> Subscription:
         """Return a listener to enter; it hears of every change from then on."""
-        return Subscription(self, self._queue_limit, teams, page=page)
+        return Subscription(self, self._queue_limit, teams, page=page, who=who)
 
     @property
     def listeners(self) -> int:
@@ -167,9 +175,17 @@ class Board:
         return len(self._subscriptions)
 
     def watched(self, recipient: str) -> bool:
-        """Tell whether a page is open that shows the alerts of this team, or of a whole `tenant:<id>`."""
+        """Tell whether a page is open of this person, or one that shows the alerts of this team.
+
+        A whole `tenant:<id>` means each of its teams.
+        """
+        pages = [one for one in self._subscriptions if one.page]
+        if any(one.who == recipient for one in pages):
+            return True
+        if self.registry.teams and recipient not in self.registry.teams and WHOLE_TENANT not in recipient:
+            return False  # another person
         meant = self.registry.teams_meant(recipient)
-        return any(s.page and (not s.teams or not meant.isdisjoint(s.teams)) for s in self._subscriptions)
+        return any(not one.teams or not meant.isdisjoint(one.teams) for one in pages)
 
     async def settled(self, position: int, timeout_s: float) -> str:
         """Wait until the engine has passed that journal position; return "" or why it refused.
@@ -217,6 +233,10 @@ class Board:
         self._refusals.update(refusals)
         while len(self._refusals) > self._refusals_kept:
             self._refusals.popitem(last=False)
+
+
+def _kept_already(_key: str, _body: bytes | None) -> None:
+    """Do nothing: what the board shows was committed before."""
 
 
 def urgency(alert: Alert) -> tuple[int, datetime, datetime, str]:

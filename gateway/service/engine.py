@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import ParamSpec, Protocol, TypeVar
 
 from msgspec.structs import force_setattr
@@ -34,6 +35,10 @@ R = TypeVar("R")
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
 MAX_WAIT_S = 1.0
 """The longest sleep: a clock that was set forward is noticed within it."""
+PACE_S = 0.02
+"""So long the walk of one batch should take, for an SOS waits until the one before it is through."""
+FEWEST = 4
+SMOOTHING = 0.1
 NONE_KNOWN: frozenset[str] = frozenset()
 POISON = "the engine failed on this frame; its bytes are kept here"
 
@@ -67,7 +72,7 @@ class Engine:
     told: what was acknowledged is on disk and judged. While a batch is committed in the store's thread
     the next one is walked. A batch that fails (a rule, an adapter or a value that cannot be stored,
     past every guard before) is taken again frame by frame from the last commit, and the frame that
-    fails alone goes to quarantine.
+    fails alone goes to quarantine. `measured` is told the seconds of each commit, in the store's thread.
     """
 
     def __init__(self, machinery: Machinery, observers: Sequence[Observer], *, batch: int) -> None:
@@ -77,6 +82,7 @@ class Engine:
         self._clock = machinery.clock
         self._observers = observers
         self._batch = batch
+        self._frame_s = PACE_S / batch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tick_on_its_way = False
         self._committing: asyncio.Task[None] | None = None
@@ -87,6 +93,7 @@ class Engine:
         self.cursor = 0
         self.state = State()
         self.failing = ""
+        self.measured: Callable[[float], None] | None = None
 
     def load(self) -> None:
         """Take up the state of the last commit; ConfigurationError if it does not hold."""
@@ -98,6 +105,11 @@ class Engine:
         for observer in self._observers:
             observer.load(snapshot)
         self._offer_tick("start")
+
+    @property
+    def lag(self) -> int:
+        """How many frames wait, or are walked and not yet on disk."""
+        return self._intake.waiting + self._walked - self.cursor
 
     async def run(self) -> None:
         """Take what waits, until told to stop and nothing waits any more; never cancel it."""
@@ -138,10 +150,14 @@ class Engine:
         due_at = self.state.next_due()
         if due_at is not None and not self._tick_on_its_way and self._clock.wait_s(due_at) <= 0:
             self._offer_tick("tick")
-        group = [self._again.popleft()] if self._again else self._intake.next_group(self._batch)
+        group = [self._again.popleft()] if self._again else self._intake.next_group(self._pace())
         for position, (frame, _, _) in enumerate(group, self._walked + 1):
             force_setattr(frame, "position", position)
         return group
+
+    def _pace(self) -> int:
+        """Return how many frames a batch may have: fewer where each takes long."""
+        return max(FEWEST, min(self._batch, int(PACE_S / self._frame_s)))
 
     def _offer_tick(self, name: str) -> None:
         frame = Frame(Transport.CLOCK, name, b"", self._clock.now(), ingress="engine")
@@ -170,11 +186,13 @@ class Engine:
         decoded = [walk.read(frame) for frame in frames]
         asked = walk.doubtful(state, decoded)
         known = await self._persistently(None, self._store.known, asked) if asked else NONE_KNOWN
-        now = self._clock.now()
+        now, began = self._clock.now(), perf_counter()
         for frame, result in zip(frames, decoded, strict=True):
             if frame.transport is Transport.CLOCK:
                 self._tick_on_its_way = False
             walk.step(state, frame, result, known, now)
+        took_s = (perf_counter() - began) / len(frames)
+        self._frame_s += SMOOTHING * (max(took_s, PACE_S / self._batch) - self._frame_s)
         changes = state.take_changes()
         changes.frames = frames
         return changes
@@ -215,11 +233,18 @@ class Engine:
     async def _commit(self, changes: Changes, group: Sequence[Waiting]) -> None:
         """Commit, trying until the disk takes it: nothing is shown, sent or acknowledged before."""
         cursor = group[-1][0].position
-        await self._persistently(self._thread, self._store.commit, changes, cursor)
+        await self._persistently(self._thread, self._write, changes, cursor)
         self.cursor = cursor
         for observer in self._observers:
             observer.publish(changes, cursor)
         self._intake.tell(group)
+
+    def _write(self, changes: Changes, cursor: int) -> None:
+        """Runs in the store's thread."""
+        began = perf_counter()
+        self._store.commit(changes, cursor)
+        if self.measured is not None:
+            self.measured(perf_counter() - began)
 
     def _reset(self, snapshot: Snapshot) -> None:
         self.cursor = self._walked = snapshot.cursor

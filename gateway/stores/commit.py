@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.contract import Changes
 from gateway.model.alert import Alert, AlertState
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.delivery import Delivery
 from gateway.model.frame import Frame
 from gateway.stores.events import rows_of_events
 from gateway.stores.sqlite import Row, Statement, to_us
@@ -52,6 +52,8 @@ def _state(changes: Changes) -> Iterable[Statement]:
     yield from _replaced("discovered", changes.discovered)
     yield from _replaced("memories", changes.memories)
     yield from _replaced("timers", changes.timers)
+    records = {key: body and msgspec.Raw(body) for key, body in changes.records.items()}
+    yield from _replaced("records", records)
     yield "INSERT OR REPLACE INTO alerts", [_alert_row(alert) for alert in changes.alerts.values()]
     yield "INSERT OR REPLACE INTO deliveries", [_delivery_row(one) for one in changes.deliveries.values()]
 
@@ -77,7 +79,7 @@ def _alert_row(alert: Alert) -> Row:
 
 
 def _delivery_row(delivery: Delivery) -> Row:
-    return delivery.id, delivery.alert, delivery.state is DeliveryState.QUEUED, encode(delivery)
+    return delivery.id, delivery.alert, delivery.waits, encode(delivery)
 
 
 def _quarantine_row(frame: Frame, device: str, reason: str, clause: str) -> Row:

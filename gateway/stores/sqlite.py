@@ -3,8 +3,8 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
@@ -62,7 +62,8 @@ def open_durable(path: Path, schema: str, version: int) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
         connection.execute("PRAGMA cache_size=-32000")
         _check_version(connection, path, version)
-        connection.executescript(f"{schema};\nPRAGMA user_version={version};")
+        # All or nothing: one killed here must not leave tables without their version, which nobody may open.
+        connection.executescript(f"BEGIN IMMEDIATE;\n{schema};\nPRAGMA user_version={version};\nCOMMIT;")
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailableError(f"{path}: cannot be opened: {error}") from error
     return connection
@@ -89,18 +90,12 @@ def _check_version(connection: sqlite3.Connection, path: Path, version: int) -> 
         raise ConfigurationError(f"{reason}. Keep the file for the version that made it")
 
 
-def carry_out(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    """Carry out all statements in one durable transaction, or none.
-
-    StoreUnavailableError where trying again may help, otherwise what was wrong with a value.
-    """
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit everything or nothing; StoreUnavailableError where trying again may help."""
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for sql, rows in statements:
-            if sql.startswith("INSERT"):
-                _insert(connection, sql, rows)
-            else:
-                connection.executemany(sql, rows)
+        yield
         connection.execute("COMMIT")
     except BaseException as error:
         with suppress(sqlite3.Error):
@@ -109,6 +104,16 @@ def carry_out(connection: sqlite3.Connection, statements: Sequence[Statement]) -
         if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in TRANSIENT:
             raise StoreUnavailableError(f"the database refused: {error}") from error
         raise
+
+
+def carry_out(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
+    """Carry out all statements in one durable transaction, or none."""
+    with transaction(connection):
+        for sql, rows in statements:
+            if sql.startswith("INSERT"):
+                _insert(connection, sql, rows)
+            else:
+                connection.executemany(sql, rows)
 
 
 def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> None:

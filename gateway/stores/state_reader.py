@@ -15,6 +15,7 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.registry import RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
+from gateway.pipeline.state import deadline_key
 from gateway.stores.events import event_of_body, first_place
 from gateway.stores.schema import VERSION
 from gateway.stores.sqlite import Reader, from_us
@@ -52,7 +53,8 @@ class StateReader:
             memories=self._bodies("SELECT key, body FROM memories", dict[str, Any]),
             timers=self._bodies("SELECT key, body FROM timers", Timer),
             alerts=self._bodies("SELECT id, body FROM alerts WHERE open = 1", Alert),
-            deliveries=self._bodies("SELECT id, body FROM deliveries WHERE queued = 1", Delivery),
+            deliveries=self._bodies("SELECT id, body FROM deliveries WHERE waits = 1", Delivery),
+            records=dict(self._reader.ask("SELECT key, body FROM records")),
         )
 
     def known(self, ids: Sequence[str]) -> frozenset[str]:
@@ -75,10 +77,29 @@ class StateReader:
         found = self._decoded("SELECT body FROM alerts WHERE id = ?", (alert_id,), Alert)
         return found[0] if found else None
 
-    def closed_alerts(self, limit: int) -> list[Alert]:
-        """Return the alerts closed last, newest first."""
-        query = "SELECT body FROM alerts WHERE open = 0 ORDER BY raised_us DESC LIMIT ?"
-        return self._decoded(query, (limit,), Alert)
+    def closed_alerts(self, limit: int, *, without: str = "") -> list[Alert]:
+        """Return the alerts closed last, newest first; none of the tenant named in `without`."""
+        query = (
+            "SELECT body FROM alerts WHERE open = 0 AND json_extract(body, '$.tenant') <> ? "
+            "ORDER BY raised_us DESC LIMIT ?"
+        )
+        return self._decoded(query, (without, limit), Alert)
+
+    def unwatched(self) -> list[str]:
+        """Return the open alerts that have no deadline, or whose deadline no timer keeps."""
+        both = "SELECT 0, body FROM alerts WHERE open = 1 UNION ALL SELECT 1, body FROM timers"
+        alerts, timers = msgspec.json.Decoder(Alert), msgspec.json.Decoder(Timer)
+        opened: list[Alert] = []
+        kept: dict[str, datetime] = {}
+        for is_timer, body in self._reader.ask(both):  # one statement, so that both are of one moment
+            if is_timer:
+                timer = timers.decode(body)
+                kept[timer.key] = timer.due_at
+            else:
+                opened.append(alerts.decode(body))
+        return [
+            one.id for one in opened if one.deadline is None or kept.get(deadline_key(one.id)) != one.deadline
+        ]
 
     def history(
         self, alert_id: str, *, after: int | None = None, limit: int | None = None
@@ -98,6 +119,11 @@ class StateReader:
         """Return the deliveries of an alert, oldest first; with a limit the newest of them."""
         query = "SELECT body FROM deliveries WHERE alert = ? ORDER BY rowid DESC LIMIT ?"
         return self._decoded(query, (alert_id, NO_LIMIT if limit is None else limit), Delivery)[::-1]
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """Return a delivery, settled or not."""
+        found = self._decoded("SELECT body FROM deliveries WHERE id = ?", (delivery_id,), Delivery)
+        return found[0] if found else None
 
     def events(
         self, *, frame: int | None = None, device: str | None = None, after: int = 0, limit: int = 100

@@ -81,6 +81,14 @@ class House:
 
         return self.call(taken())
 
+    def frame_passed(self) -> None:
+        """Wait until the engine has passed all that is journalled by now."""
+
+        async def passed() -> None:
+            await self.gateway.board.settled(self.gateway.journal.last(), WITHIN_S)
+
+        self.call(passed())
+
     def send(self, device: str, word: str, *, ago_s: float = 0, **data: Any) -> int:
         event = {
             "specversion": "1.0",
@@ -135,7 +143,7 @@ class House:
 
 
 @contextmanager
-def running(folder: Path, **api: Any) -> Iterator[House]:
+def running(folder: Path, channels: dict[str, Any] | None = None, **api: Any) -> Iterator[House]:
     """Start a gateway over a folder; `api` are settings of its HTTP side."""
     settings = Settings.model_validate(
         {
@@ -143,6 +151,7 @@ def running(folder: Path, **api: Any) -> Iterator[House]:
             "registry": registry_file(folder),
             "listener": {"enabled": False},
             "api": {"port": 0, **api},
+            "channels": channels or {},
         }
     )
     (folder / "data").mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from gateway.contract import StoreUnavailableError
+from gateway.model.frame import Transport
 from gateway.pipeline.state import State
 from gateway.stores.sqlite_store import SqliteStore
 from tests.unit.pipeline.town import PENDANT, Town
@@ -96,3 +97,18 @@ def test_a_quarantined_frame_keeps_its_bytes_reason_and_clause(store: SqliteStor
     assert (frame.payload, device) == (b"\xff{", PENDANT)
     assert reason
     assert clause.startswith("VDI-")
+
+
+def test_what_may_still_be_proved_comes_back_and_what_is_settled_can_be_asked_for(store: SqliteStore) -> None:
+    town = Town(channels=("page", "sms", "webpush"))
+    first = town.send(PENDANT, "alarm.manual")
+    store.commit(first, town.position)
+    page, push = sorted(first.deliveries.values(), key=lambda one: one.channel)
+    store.commit(town.take(Transport.RECEIPT, f"delivery/sent/{push.id}", b""), town.position)
+    store.commit(town.take(Transport.RECEIPT, f"delivery/failed/{page.id}", b"no page"), town.position)
+    assert State(store.load()).deliveries == town.state.deliveries
+    assert set(town.state.deliveries) == {push.id}
+    settled = store.delivery(page.id)
+    assert settled is not None
+    assert settled.reason == "no page"
+    assert store.delivery("unknown") is None

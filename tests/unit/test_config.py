@@ -12,6 +12,12 @@ ROOT = Path(__file__).parents[2]
 SECRET = "correct-horse-battery"
 
 BROKER = '[[broker]]\nname = "{name}"\nurl = "{url}"\n'
+PHONE = f"""[channels]
+public_url = "https://localhost"
+[channels.phone]
+username = "u"
+password = "{SECRET}"
+"""
 BROKEN = {
     "an unknown key": ("[listener]\nprot = 1884\n", "listener.prot", "a key that does not exist"),
     "a wrong type": ('[limits]\ncommit_batch = "many"\n', "limits.commit_batch", "'many'"),
@@ -48,6 +54,46 @@ BROKEN = {
         f'[[api.user]]\nname = "anna"\npassword_hash = ["{SECRET}"]\n',
         "api.user.0.password_hash",
         "a value of the type list",
+    ),
+    "a provider that cannot report back": (
+        f'[channels.phone]\nusername = "u"\npassword = "{SECRET}"\n',
+        "channels.public_url",
+        "nothing",
+    ),
+    "a public address that the pages refuse": (
+        '[channels]\npublic_url = "https://vaka.example"\n',
+        "channels.public_url",
+        "'https://vaka.example'",
+    ),
+    "an unprotected service": (
+        PHONE + 'url = "http://other.example/a1"\n',
+        "channels.phone.url",
+        "'http://other.example/a1'",
+    ),
+    "a service address with a password": (
+        f'[channels]\npublic_url = "https://u:{SECRET}@vaka.example"\n',
+        "channels.public_url",
+        "'https://***@vaka.example'",
+    ),
+    "a webhook secret of another form": (
+        f'[channels.webhook]\nurl = "https://other.example/in"\nsecret = "whsec_{SECRET}"\n',
+        "channels.webhook.secret",
+        "*** (not shown)",
+    ),
+    "mail in the clear": (
+        '[channels.email]\nhost = "mail.example"\nsender = "a@b.example"\nsecurity = "none"\n',
+        "channels.email.security",
+        "'none' to 'mail.example'",
+    ),
+    "half a login": (
+        '[channels.email]\nhost = "mail.example"\nsender = "a@b.example"\nusername = "vaka"\n',
+        "channels.email.username",
+        "one of username and password",
+    ),
+    "a caller that is no number": (
+        PHONE + 'voice_from = "Vaka"\n',
+        "channels.phone.voice_from",
+        "'Vaka'",
     ),
     "an unknown role": (
         f'[[api.user]]\nname = "anna"\npassword_hash = "{SECRET}"\nrole = "king"\n',

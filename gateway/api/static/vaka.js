@@ -109,14 +109,15 @@
   const part = (card, name) => card.querySelector(`[data-said="${name}"]`)?.textContent.trim() ?? "";
   const about = (card) => ({ severity: part(card, "severity"), text: part(card, "text"), home: part(card, "home") });
 
-  // Nobody has read what was drawn a moment ago: a High alert that came again just now is closed with the
-  // count that stood there before, and the gateway refuses it.
-  const looked = new Map(); // alert -> its count, the count before, and from when the new one counts as read
+  // Nobody has read what was drawn a moment ago: a High alert that came again, or became High, just now is
+  // closed with what stood there before, and the gateway refuses it.
+  const looked = new Map(); // alert -> what it shows, what it showed, and from when the new counts as read
   function look(card) {
-    const { alert, count } = card.dataset;
+    const { alert, count, severity } = card.dataset;
     const last = looked.get(alert);
-    if (last?.count === count) return;
-    looked.set(alert, { count, before: last?.count, readAt: last ? performance.now() + READ_AFTER_MS : 0 });
+    const shows = `severity=${severity}&seen=${count}`;
+    if (last?.shows === shows) return;
+    looked.set(alert, { shows, before: last?.shows, readAt: last ? performance.now() + READ_AFTER_MS : 0 });
   }
   function lookAt(part) {
     for (const card of part.querySelectorAll("article")) look(card);
@@ -127,7 +128,7 @@
     const card = event.detail.elt.closest("article[data-severity=high]");
     const shown = card && looked.get(card.dataset.alert);
     if (!shown || performance.now() >= shown.readAt) return;
-    event.detail.path = event.detail.path.replace(/\?seen=\d+$/, `?seen=${shown.before}`);
+    event.detail.path = event.detail.path.replace(/\?severity=\w+&seen=\d+$/, `?${shown.before}`);
   });
 
   function put(item, first) {

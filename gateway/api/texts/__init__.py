@@ -1,7 +1,9 @@
 """All words that people read, in Swedish and English, with the same keys in both."""
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,10 +35,19 @@ class Texts:
         """Return a word that may be unknown, as the name of a vendor's or a later version's thing."""
         return self.words.get(key, otherwise)
 
+    def filled(self, key: str, values: Mapping[str, object], otherwise: str) -> str:
+        """Return the sentence of a key that may be unknown, with its values; `otherwise` as it is."""
+        sentence = self.words.get(key)
+        return otherwise if sentence is None else sentence.format_map(_Lenient(values))
+
     def alert(self, alert: Alert) -> str:
         """Return the sentence of an alert; an unknown text falls back to the rule's id."""
         sentence = self.words.get(f"alert.{alert.text}")
         return alert.rule if sentence is None else sentence.format_map(_Lenient(alert.values))
+
+    def routine(self, alert: Alert) -> str:
+        """Return what the routine says to do about an alert, empty where there is none."""
+        return self.words.get(f"routine.{alert.text}", "")
 
     def age(self, seconds: float) -> str:
         """Return how long ago, in words."""
@@ -63,11 +74,21 @@ def _largest(seconds: float) -> tuple[str, int]:
 
 @cache
 def texts(language: Language) -> Texts:
-    """Return the words of a language, read once from its file beside this module."""
+    """Return the words of a language: those beside this module, and what installed rules bring for theirs."""
+    words: dict[str, str] = {}
+    for entry in entry_points(group="vaka.texts"):
+        words |= entry.load()()[language]
     file = Path(__file__).parent / f"{language}.toml"
     sections = tomllib.loads(file.read_text(encoding="utf-8"))
-    words = {f"{name}.{key}": text for name, section in sections.items() for key, text in section.items()}
+    words |= {f"{name}.{key}": text for name, section in sections.items() for key, text in section.items()}
     return Texts(language, words)
+
+
+def learn(book: Mapping[str, Mapping[str, str]]) -> None:
+    """Take the words of rules that came later, as a municipality's own; what is known already stays."""
+    for language in LANGUAGES:
+        known = texts(language).words
+        known |= {key: text for key, text in book.get(language, {}).items() if key not in known}
 
 
 def choose(asked: str | None, default: Language) -> Language:

@@ -7,8 +7,9 @@ from contextlib import suppress
 from datetime import datetime
 from random import Random, SystemRandom
 
-from gateway.config import BrokerSettings, is_loopback
+from gateway.config import BrokerSettings
 from gateway.contract import Clock, ConfigurationError, Intake
+from gateway.sections import is_loopback
 from gateway.transports.mqtt_client.dialling import Backoff, address, tls_context
 from gateway.transports.mqtt_client.link import Link
 from gateway.transports.mqtt_client.packets import checked_filters

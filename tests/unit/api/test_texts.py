@@ -33,19 +33,16 @@ def rule_texts() -> set[str]:
 
 def history_actions() -> set[str]:
     """Return the words that the pipeline writes into history, from its source."""
-    found: set[str] = set()
-    for name in ("answer", "episode", "route"):
-        tree = ast.parse((ROOT / "gateway/pipeline" / f"{name}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.keyword)
-                and node.arg == "action"
-                and isinstance(node.value, ast.Constant)
-            ):
-                found.add(str(node.value.value))
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"_entry", "_keep"}:
-                found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)} - {"vaka"}
-    return found
+    found: set[object] = set()
+    for path in (ROOT / "gateway/pipeline").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "action":
+                found |= {getattr(node.value, "value", None)}
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+                if name in {"_entry", "_keep", "write", "back"}:
+                    found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
+    return {word for word in found if isinstance(word, str) and word.isidentifier()} - {"vaka"}
 
 
 def alert(text: str, **values: str | float) -> Alert:

@@ -182,15 +182,15 @@ def test_a_deadline_that_was_moved_or_whose_alert_is_gone_changes_nothing(town: 
     assert not town.state.take_changes().alerts
 
 
-def test_an_alert_whose_ladder_is_gone_is_offered_again_at_its_own_pace(town: Town, sos: str) -> None:
+def test_an_alert_whose_ladder_is_gone_climbs_on_by_its_own_policy(town: Town, sos: str) -> None:
     moved = document().model_copy(update={"ladder": (), "home": (), "person": (), "enrolment": ()})
     town.take(Transport.REGISTRY, "registry", moved.model_dump_json().encode())
     due = town.state.alerts[sos].deadline
     assert due is not None
     changes = town.later(seconds=(due - town.now).total_seconds())
     again = one(changes)
-    assert (again.step, again.deadline) == (0, town.now + timedelta(seconds=again.accept_within_s))
-    assert changes.deliveries
+    assert (again.step, again.deadline) == (1, town.now + timedelta(seconds=40))
+    assert {one.recipient for one in changes.deliveries.values() if not one.settled} >= {"night"}
 
 
 def test_the_last_step_rings_for_a_low_alert_at_the_alerts_own_pace(town: Town) -> None:

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.contract import Changes
 from gateway.model.delivery import DeliveryState
@@ -23,14 +25,14 @@ def receipt(town: Town, channel: str, reason: bytes = b"") -> Changes:
     return town.take(Transport.RECEIPT, channel, reason)
 
 
-@pytest.mark.parametrize("reached", [DeliveryState.SENT, DeliveryState.DISPLAYED, DeliveryState.FAILED])
-def test_a_receipt_settles_its_delivery_with_the_reason(
+@pytest.mark.parametrize("reached", [state for state in DeliveryState if state is not DeliveryState.QUEUED])
+def test_a_receipt_says_how_far_its_delivery_got_with_the_reason(
     town: Town, waiting: str, reached: DeliveryState
 ) -> None:
     changes = receipt(town, f"delivery/{reached.value}/{waiting}", b"no page is open")
-    settled = changes.deliveries[waiting]
-    assert (settled.state, settled.reason) == (reached, "no page is open")
-    assert waiting not in town.state.deliveries
+    told = changes.deliveries[waiting]
+    assert (told.state, told.reason) == (reached, "no page is open")
+    assert (waiting in town.state.deliveries) is not reached.final
     assert not changes.traces
 
 
@@ -54,9 +56,31 @@ def test_a_receipt_that_fits_nothing_is_remarked_and_changes_nothing(
     assert town.state.deliveries[waiting].state is DeliveryState.QUEUED
 
 
-def test_a_second_receipt_does_not_change_what_the_first_one_proved(town: Town, waiting: str) -> None:
+FURTHER = ["queued", "sent", "delivered", "displayed", "accepted"]
+
+
+@given(st.lists(st.sampled_from([*FURTHER, "failed", "skipped"]), max_size=12))
+def test_whatever_order_receipts_come_in_no_proof_is_ever_taken_back(said: list[str]) -> None:
+    town = Town()
+    (waiting,) = town.send(PENDANT, "alarm.manual").deliveries
+    state = "queued"
+    for word in said:
+        changes = receipt(town, f"delivery/{word}/{waiting}")
+        told = changes.deliveries.get(waiting)
+        if told is None:
+            assert changes.traces[0].verdict is Verdict.IGNORED
+            continue
+        if told.state.final and told.state is not DeliveryState.ACCEPTED:
+            assert state in {"queued", "sent"}
+        elif told.state is not DeliveryState.QUEUED:
+            assert FURTHER.index(told.state) > FURTHER.index(state)
+        state = told.state.value
+
+
+def test_a_provider_may_say_after_it_took_a_message_that_it_did_not_arrive(town: Town, waiting: str) -> None:
     receipt(town, f"delivery/sent/{waiting}")
-    assert not receipt(town, f"delivery/failed/{waiting}").deliveries
+    told = receipt(town, f"delivery/failed/{waiting}", b"number unknown").deliveries[waiting]
+    assert (told.state, told.reason) == (DeliveryState.FAILED, "number unknown")
 
 
 def test_a_receipt_leaves_the_alert_as_it_is(town: Town, waiting: str) -> None:

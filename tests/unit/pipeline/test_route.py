@@ -111,21 +111,26 @@ def test_what_goes_on_and_is_not_high_does_not_ring_again(town: Town) -> None:
 # --- the ladder is gone ---
 
 
-def test_without_its_ladder_an_alert_climbs_the_one_that_its_home_has_now(town: Town) -> None:
+def test_an_alert_keeps_the_policy_it_was_raised_with_when_its_home_gets_another(town: Town) -> None:
     sos = raised(town.send(PENDANT, "alarm.manual"))
     wait_out(town, sos)
     home = {"id": "h1", "tenant": "t", "unit": "u", "care_ladder": "new", "technical_ladder": "new"}
     steps = [{"to": ["centre"]}, {"to": ["tech"]}]
     enrol(town, ladder=[{"id": "new", "tenant": "t", "steps": steps}], home=[home])
     assert recipients(wait_out(town, sos)) == ["centre"]
-    assert recipients(wait_out(town, sos)) == ["tech"]
-    assert town.state.alerts[sos].ladder == "new"
+    assert recipients(wait_out(town, sos)) == ["centre"]
+    assert town.state.alerts[sos].ladder == "care"
+    assert recipients(town.send(LOCK, "lock.jammed")) == ["centre"], "a new one climbs the new ladder"
 
 
-def test_without_ladder_and_home_it_goes_to_all_teams_of_its_tenant_and_to_no_other(town: Town) -> None:
+def test_past_the_teams_that_are_left_it_goes_to_all_of_its_tenant_and_to_no_other(town: Town) -> None:
     sos = raised(town.send(PENDANT, "alarm.manual"))
     enrol(town, **OTHER, **GONE, ladder=[], team=teams(day="u", night="u", strangers="v"))
-    assert recipients(wait_out(town, sos)) == ["day", "night"]
+    assert recipients(wait_out(town, sos)) == ["night"]
+    changes = wait_out(town, sos)
+    assert recipients(changes) == ["day", "night"]
+    (skipped,) = [entry for entry in changes.entries if entry.action == "skipped"]
+    assert "centre: is gone from the registry: the whole tenant is asked" in skipped.detail
 
 
 def test_a_tenant_without_teams_is_still_asked_and_no_other_tenants_team_hears(town: Town) -> None:

@@ -51,8 +51,8 @@ def document(**extra: Any) -> RegistryDocument:
 class Town:
     """Walks frames as the engine does, and remembers what the log would hold."""
 
-    def __init__(self, state: State | None = None) -> None:
-        self.walk = Walk(load_adapters(), load_rules(), ("page",))
+    def __init__(self, state: State | None = None, channels: tuple[str, ...] = ("page",)) -> None:
+        self.walk = Walk(load_adapters(), load_rules(), channels)
         self.state = state or State()
         self.now = START
         self.position = 0

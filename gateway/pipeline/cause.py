@@ -1,0 +1,25 @@
+"""Cause: what made a rule look, and how late that was."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """What made the rule look: the event's id or a name of the tick, its frame and its times.
+
+    `heard_at` is when the gateway first knew: the receipt of the event, or when the timer was set.
+    `due_at` is when a tick should have been, None for an event.
+    """
+
+    name: str
+    event: str | None
+    frame: int
+    occurred_at: datetime
+    heard_at: datetime
+    due_at: datetime | None = None
+
+    def late_s(self, occurred_at: datetime, now: datetime) -> float:
+        """Return how old the matter already was when we heard of it, or how overdue the tick was."""
+        overdue = now - self.due_at if self.due_at else timedelta(0)
+        return max((self.heard_at - occurred_at).total_seconds(), overdue.total_seconds(), 0.0)

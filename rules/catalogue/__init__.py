@@ -1,0 +1,1 @@
+"""The catalogue: one document a rule, each with the vectors that show it."""

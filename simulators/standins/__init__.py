@@ -1,0 +1,1 @@
+"""Stand-ins: the services that alerts leave by, on loopback, from their public documents; with faults."""
