@@ -52,10 +52,11 @@ def broker(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def gateway(folder: Path, url: str | None) -> Iterator[GatewayProcess]:
-    """Run the gateway, behind a broker or with its own listener, on a fresh state."""
+def gateway(folder: Path, url: str | None, *, shadow: bool = False) -> Iterator[GatewayProcess]:
+    """Run the gateway with the active rules, behind a broker or with its own listener, on a fresh state."""
     broker_settings = [{"name": "main", "url": url, "topics": ["vaka/1/#"]}] if url else []
     settings: dict[str, Any] = {"registry": str(folder / "registry.toml"), "broker": broker_settings}
+    settings["shadow_rules"] = shadow
     found = GatewayProcess(folder, listener={"enabled": url is None}, **settings)
     found.start()
     try:
@@ -66,9 +67,12 @@ def gateway(folder: Path, url: str | None) -> Iterator[GatewayProcess]:
         found.stop()
 
 
-def sustained(folder: Path, way: str, messages: int) -> dict[str, float]:
+def sustained(folder: Path, way: str, messages: int, *, shadow: bool = False) -> dict[str, float]:
     """Return events a second from the first publish to the last committed event, and that none was lost."""
-    with _way(folder, way) as (url, subscriber_url), gateway(folder, subscriber_url) as process:
+    with (
+        _way(folder, way) as (url, subscriber_url),
+        gateway(folder, subscriber_url, shadow=shadow) as process,
+    ):
         target = url or f"mqtt://127.0.0.1:{process.listener_port}"
         began = time.perf_counter()
         report = _load(folder, target, messages)
@@ -153,6 +157,7 @@ def _on(base: Path | None, arguments: argparse.Namespace) -> dict[str, Any]:
     measure("do-nothing subscriber", lambda f: do_nothing(f, n), rounds)
     measure("through mosquitto", lambda f: sustained(f, "broker", n), rounds)
     measure("through the listener", lambda f: sustained(f, "listener", n), rounds)
+    measure("the same, shadow rules too", lambda f: sustained(f, "listener", n // 2, shadow=True), 1)
     ratio = figures["through mosquitto"]["events_s"] / figures["do-nothing subscriber"]["messages_s"]
     print(f"       through mosquitto / do-nothing: {ratio:.2f} (goal 0.50)")
     for rate in (100, 1000):

@@ -186,6 +186,7 @@ class Settings(Section):
     adapters: tuple[str, ...] = ()
     rules_dir: Path | None = None
     active_rules: tuple[str, ...] = ()
+    shadow_rules: bool = True
     listener: ListenerSettings = ListenerSettings()
     broker: tuple[BrokerSettings, ...] = ()
     api: ApiSettings = ApiSettings()

@@ -16,7 +16,7 @@ from gateway.api.context import OwnWord, context_of
 from gateway.api.security import webhook_authoriser
 from gateway.api.texts import learn
 from gateway.config import Settings
-from gateway.contract import Clock, ConfigurationError, Notifier, Rule, VakaError
+from gateway.contract import Clock, ConfigurationError, Notifier, Rule, RuleState, VakaError
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry
 from gateway.model.synthetic import ADAPTER as DEAD_MAN
@@ -351,7 +351,8 @@ def _rules(settings: Settings) -> list[Rule]:
     """Return the rules of this gateway, the municipality's own among them; pages learn the words of those."""
     own = own_rules(settings.rules_dir, examined=True)
     learn(joined(own))
-    return load_rules(own, settings.active_rules)
+    rules = load_rules(own, settings.active_rules)
+    return [rule for rule in rules if settings.shadow_rules or rule.state is not RuleState.SHADOW]
 
 
 async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
