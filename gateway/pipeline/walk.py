@@ -76,10 +76,8 @@ class Walk:
             watch.report(state, frame)
         else:
             self._registry(state, frame)
-        watch.learn(state, frame)
-        incident.settle(state, frame.position)
-        settle(state)
-        route(state, frame)
+        if state.closed or state.answered or state.offered:
+            _finish(state, frame)
 
     def _device(
         self, state: State, frame: Frame, decoded: Decoded, known: frozenset[str], processed_at: datetime
@@ -138,6 +136,14 @@ class Walk:
                 _forget_discovered(state, state.registry.devices[device])
         watch.begin(state)
         expect(state)
+
+
+def _finish(state: State, frame: Frame) -> None:
+    """Do what follows of alerts that this frame closed, let somebody take, or offered."""
+    watch.learn(state, frame)
+    incident.settle(state, frame.position)
+    settle(state)
+    route(state, frame)
 
 
 def _sender(state: State, frame: Frame, decoded: Decoded) -> Device | None:
