@@ -4,9 +4,13 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
 NEEDS = {"mosquitto": ("mosquitto", "mosquitto_pub"), "browser": ("chromium",)}
 """Marker -> the programs that its tests start."""
+
+settings.register_profile("vaka", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("vaka")
 
 SERVER_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}

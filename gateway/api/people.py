@@ -199,22 +199,45 @@ async def take_plan(ctx: Context, actor: Actor, told: Import) -> Done:
 @ROUTER.post("/breaks", summary="I go on a break", responses=_CHANGED)
 async def begin_break(ctx: Ctx, actor: AlertWriter, body: BreakBody | None = None) -> Done:
     """Begin a break: every open alert that one holds is offered onward, and nothing comes meanwhile."""
+    return await go_on_break(ctx, actor, (body or BreakBody(minutes=30)).minutes)
+
+
+@ROUTER.delete("/breaks", summary="I am back", responses=_CHANGED)
+async def end_break(ctx: Ctx, actor: AlertWriter) -> Done:
+    """End one's break."""
+    return await come_back(ctx, actor)
+
+
+async def go_on_break(ctx: Context, actor: Actor, minutes: float) -> Done:
+    """Begin a break of the actor, or give the one that goes on a new end; RefusedError for a stranger."""
     now = ctx.clock.now()
     pause = Going(
         id=_break_of(actor),
         kind=ContextKind.BREAK,
         since=now,
-        until=now + timedelta(minutes=(body or BreakBody(minutes=30)).minutes),
+        until=now + timedelta(minutes=minutes),
         ref=actor.name,
         source="api",
     )
     return Done(frame=await _settle(ctx, actor, _frame(ctx, actor, f"context/{pause.id}/set", pause)))
 
 
-@ROUTER.delete("/breaks", summary="I am back", responses=_CHANGED)
-async def end_break(ctx: Ctx, actor: AlertWriter) -> Done:
-    """End one's break."""
+async def come_back(ctx: Context, actor: Actor) -> Done:
+    """End the actor's break; RefusedError where there is none."""
     return Done(frame=await _settle(ctx, actor, _frame(ctx, actor, f"context/{_break_of(actor)}/end", {})))
+
+
+def works_here(ctx: Context, actor: Actor) -> bool:
+    """Tell whether the actor is one of the staff that alerts are offered to by name, and may answer."""
+    known = ctx.board.people.known(ctx.board.registry, actor.name)
+    return known is not None and actor.may("alerts:write")
+
+
+def break_until(ctx: Context, actor: Actor) -> datetime | None:
+    """Return when the actor's break ends, None when they are on none."""
+    now = ctx.clock.now()
+    ends = [pause.until for pause in ctx.board.people.breaks_of(actor.name) if pause.in_force(now)]
+    return max(ends, default=None)
 
 
 @ROUTER.get("/route", summary="Who would be called", responses=problems(401, 403, 409, 422, 503))
