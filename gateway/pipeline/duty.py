@@ -38,8 +38,11 @@ class Crew:
         return self.people.members(self.registry, team)
 
     def planned(self, team: str) -> bool:
-        """Tell whether a team's hours are planned here; one without a plan answers as one, at all hours."""
-        if not self.members(team):
+        """Tell whether a team's hours are planned here; one without a plan answers as one, at all hours.
+
+        An import may still name a team that has left the registry: nobody works in that one.
+        """
+        if team not in self.registry.teams or not self.members(team):
             return False
         return bool(self.people.shifts_of(team)) or any(self._rotations(team))
 

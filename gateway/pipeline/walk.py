@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from gateway.contract import Adapter, Rule
 from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.registry import Device, RegistryDocument
+from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline import flood, incident, watch
 from gateway.pipeline.answer import answer, expired
@@ -21,6 +24,7 @@ from gateway.pipeline.decide import (
 )
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
 from gateway.pipeline.delivering import overdue, settle
+from gateway.pipeline.findings import Finding
 from gateway.pipeline.handover import change_of_hours, expect
 from gateway.pipeline.normalise import doubtful, normalise
 from gateway.pipeline.plan import people
@@ -32,6 +36,9 @@ OF_PEOPLE = ("people/", "context/", "staff/")
 """Channels of frames that tell of people at work, and not of one alert."""
 AWAY_AFTER = timedelta(seconds=30)
 """A gateway that heard nothing for longer before it started had been away: silence until then is its own."""
+
+FAILED_AGAIN = timedelta(seconds=60)
+"""A timer that failed fires again so much later: its fault may lie in what changes meanwhile."""
 
 
 class Walk:
@@ -105,19 +112,26 @@ class Walk:
         if frame.channel == "start" and state.away > AWAY_AFTER:
             state.listening_since = state.now
         while (timer := state.pop_due(state.now)) is not None:
-            if timer.owner == ALERT_OWNER:
-                if not incident.carried(state, timer, frame.position):
-                    expired(state, timer, frame)
-            elif timer.owner == flood.OWNER:
-                incident.look_again(state, timer, frame.position)
-            elif timer.owner == watch.OWNER:
-                watch.look(state, timer, frame)
-            elif timer.owner == POLICY_OWNER:
-                change_of_hours(state, timer, frame)
-            elif timer.owner == DELIVERY_OWNER:
-                overdue(state, timer, frame)
-            else:
-                judge_timer(state, self.rules, timer, frame)
+            try:
+                self._fire(state, timer, frame)
+            except Exception as error:  # noqa: BLE001 - one promise that fails must not hold back every other
+                _put_off(state, timer, frame, type(error).__name__)
+
+    def _fire(self, state: State, timer: Timer, frame: Frame) -> None:
+        """Keep the promise that a timer stands for."""
+        if timer.owner == ALERT_OWNER:
+            if not incident.carried(state, timer, frame.position):
+                expired(state, timer, frame)
+        elif timer.owner == flood.OWNER:
+            incident.look_again(state, timer, frame.position)
+        elif timer.owner == watch.OWNER:
+            watch.look(state, timer, frame)
+        elif timer.owner == POLICY_OWNER:
+            change_of_hours(state, timer, frame)
+        elif timer.owner == DELIVERY_OWNER:
+            overdue(state, timer, frame)
+        else:
+            judge_timer(state, self.rules, timer, frame)
 
     def _registry(self, state: State, frame: Frame) -> None:
         """Take a whole new registry; devices that left it lose their timers when those fire."""
@@ -136,6 +150,16 @@ class Walk:
                 _forget_discovered(state, state.registry.devices[device])
         watch.begin(state)
         expect(state)
+
+
+def _put_off(state: State, timer: Timer, frame: Frame, fault: str) -> None:
+    """Let a timer that failed fire again later, and say so: were the tick to end, no other would fire."""
+    if state.timer(timer.key) is None:
+        state.arm(replace(timer, due_at=state.now + FAILED_AGAIN))
+    reason = f"a timer of {timer.owner!r} failed with {fault}"
+    state.trace(Trace(frame.position, "tick", Verdict.JUDGED, reason, "S7"))
+    found = Finding(kind="timer_overdue", subject="timers", reason=reason)
+    watch.tell(state, frame, found.kind, [found])
 
 
 def _finish(state: State, frame: Frame) -> None:

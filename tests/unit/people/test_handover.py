@@ -46,6 +46,23 @@ def test_a_shift_that_ended_while_nobody_watched_is_handed_over_at_the_start(cre
     assert "handed_on" in actions(crew.later(seconds=0))
 
 
+def test_an_imported_plan_of_a_team_that_left_the_registry_stops_no_hand_over(crew: Crew) -> None:
+    crew.now = at("2026-11-22T22:00:00+01:00")
+    crew.tells("people/staff", {"staff": [staff("staff-11", "tech")]})
+    shift = {"id": "x", "staff": "staff-11", "team": "tech", "source": "plan"}
+    span = {"since": crew.now, "until": crew.now + timedelta(hours=2)}
+    assert not crew.tells("people/shifts", {"source": "plan", **span, "shifts": [shift | span]}).refusals
+    sos = crew.sos()
+    crew.answer(sos, "accept", "staff-11")
+    parts = crewed()
+    steps = {"id": "tech", "tenant": "t", "steps": [{"to": ["centre"]}]}
+    teams = [{"id": name, "unit": "u", "name": name} for name in ("day", "night", "centre")]
+    crew.enrol(**parts | {"team": teams, "ladder": [parts["ladder"][0], steps]})
+    crew.later(minutes=31)
+    assert crew.alert(sos).assignee == "staff-11"
+    assert "timer_overdue" not in {alert.rule for alert in crew.state.alerts.values()}
+
+
 def test_who_goes_on_in_another_shift_keeps_what_they_have() -> None:
     crew = Crew(
         rotation=[

@@ -1,12 +1,17 @@
 """Route: whom an alert reaches when something new happens, and when its ladder is gone."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.contract import Changes
 from gateway.model.alert import AlertState
 from gateway.model.frame import Transport
+from gateway.model.people import Policy
+from gateway.pipeline import history
+from gateway.pipeline.state import deadline_key
 from tests.unit.pipeline.town import LOCK, PENDANT, Town, document
 
 OTHER = {
@@ -155,3 +160,23 @@ def test_a_tenant_with_the_longest_name_is_asked_too(town: Town) -> None:
     sos = raised(town.send(PENDANT, "alarm.manual"))
     enrol(town, **GONE, ladder=[], team=[])
     assert recipients(wait_out(town, sos)) == [f"tenant:{name}"]
+
+
+# --- a promise that cannot be kept ---
+
+
+def test_a_deadline_that_fails_holds_back_no_other_is_told_and_comes_again(town: Town) -> None:
+    broken = raised(town.send(LOCK, "lock.jammed"))
+    alert = town.state.alerts[broken]
+    now = town.now + timedelta(seconds=60)
+    hollow = Policy(id="hollow", steps=(), repeat_s=120)
+    spoilt = replace(alert, policy=hollow, deadline=now, version=alert.version + 1)
+    history.write(town.state, spoilt, "changed", 1)
+    town.state.take_changes()
+    sos = raised(town.send(PENDANT, "alarm.manual"))
+    changes = wait_out(town, sos)
+    assert [entry.action for entry in changes.entries if entry.alert == sos] == ["escalated", "offered"]
+    assert "timer_overdue" in {one.rule for one in changes.alerts.values()}
+    again = town.state.timer(deadline_key(broken))
+    assert again is not None
+    assert again.due_at > town.now
