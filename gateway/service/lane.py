@@ -25,7 +25,7 @@ class Lane:
         self._waiting[delivery.id] = (rank, delivery)
         if wait_s > 0:
             asyncio.get_running_loop().call_later(wait_s, self._enter, delivery.id)
-        elif old is None or rank < old[0]:
+        elif old is None or rank != old[0]:  # milder too: its old place in the queue counts no more
             self._enter(delivery.id)
 
     def drop(self, delivery_id: str) -> None:
@@ -64,5 +64,5 @@ class Lane:
                 heappop(self._heap)
                 self.drop(delivery_id)
                 return known
-            heappop(self._heap)  # settled, or more severe since
+            heappop(self._heap)  # settled, or of another severity since
         return None

@@ -14,6 +14,7 @@ from gateway.model.frame import Frame, Transport
 from gateway.service import dispatch
 from gateway.service.circuit import OPEN_AFTER, RetryBudget
 from gateway.service.dispatch import URGENT_WORKERS, WORKERS, Dispatcher
+from gateway.service.lane import Lane
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -363,6 +364,19 @@ def test_a_delivery_brought_up_to_date_while_it_waits_goes_out_once() -> None:
     channel = Channel(at_once)
     in_turn(lambda dispatcher: (put()(dispatcher), put(round=3)(dispatcher))[0], channel=channel)
     assert channel.asked == ["d-1"]
+
+
+def test_a_delivery_that_became_milder_while_it_waits_still_goes_out() -> None:
+    async def scenario() -> tuple[int, Delivery]:
+        lane = Lane()
+        lane.put(delivery(), Severity.HIGH.rank)
+        lane.put(delivery(round=3), Severity.MEDIUM.rank)
+        async with asyncio.timeout(10):
+            taken = await lane.take(urgent=False)
+        assert len(lane) == 0
+        return taken
+
+    assert asyncio.run(scenario()) == (Severity.MEDIUM.rank, delivery(round=3))
 
 
 def test_a_journal_that_is_full_gets_the_receipt_later(monkeypatch: pytest.MonkeyPatch) -> None:
