@@ -82,6 +82,14 @@ def resolve(crew: Crew, tenant: str, step: PolicyStep, at: datetime) -> Choice:
     return Choice(tuple(teams), tuple(people), tuple(skipped))
 
 
+def unheard(state: State, alert: Alert, step: PolicyStep) -> list[str]:
+    """Return who is on duty for a step although nothing seems to reach them: they are all that is left."""
+    crew = Crew(state.registry, state.people)
+    night = bool(step.at_night) and crew.is_night(alert.tenant, state.now)
+    teams = [team for team in (step.at_night if night else step.to) if team in crew.registry.teams]
+    return list(dict.fromkeys(ref for team in teams for ref in crew.on_duty(team, state.now)))
+
+
 def ring(severity: Severity, choice: Choice, wave: int) -> Ring:
     """Return who is asked in a wave; teams that answer as one are asked from the first wave on."""
     plan = WAVES.get(severity, ALL_AT_ONCE)

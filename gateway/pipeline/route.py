@@ -6,10 +6,10 @@ from msgspec.structs import replace
 
 from gateway.model.alert import Alert, AlertState
 from gateway.model.frame import Frame
-from gateway.model.people import Policy
+from gateway.model.people import Policy, PolicyStep
 from gateway.model.registry import WHOLE_TENANT
 from gateway.pipeline import history
-from gateway.pipeline.choice import Choice, choose, ring
+from gateway.pipeline.choice import Choice, choose, ring, unheard
 from gateway.pipeline.delivering import deliver
 from gateway.pipeline.policy import policy_of
 from gateway.pipeline.state import State
@@ -89,7 +89,7 @@ def _resolved(state: State, frame: Frame, alert: Alert, policy: Policy) -> tuple
         choice = choose(state, alert, policy.steps[step], last=step == last)
     if not choice.anybody:
         skipped.append(f"step {step + 1}: {_why(choice)}: the whole tenant is asked")
-        choice = _everybody(state, alert)
+        choice = _everybody(state, alert, policy.steps[last])
     if skipped:
         wave, asked = (alert.wave, alert.asked) if step == alert.step else (0, ())
         alert = replace(alert, step=step, wave=wave, asked=asked, version=alert.version + 1)
@@ -101,8 +101,12 @@ def _why(choice: Choice) -> str:
     return ", ".join(choice.skipped) or "names nobody"
 
 
-def _everybody(state: State, alert: Alert) -> Choice:
-    """Return all teams of the alert's tenant, or the tenant itself when it has none."""
+def _everybody(state: State, alert: Alert, step: PolicyStep) -> Choice:
+    """Return all teams of the alert's tenant, or the tenant itself when it has none.
+
+    And who is on duty out of reach: a channel at rest shows only by being tried that it is back.
+    """
     registry = state.registry
     teams = [team.id for team in registry.teams.values() if registry.units[team.unit].tenant == alert.tenant]
-    return Choice(teams=tuple(teams) or (f"{WHOLE_TENANT}{alert.tenant}",))
+    tenant = tuple(teams) or (f"{WHOLE_TENANT}{alert.tenant}",)
+    return Choice(teams=(*unheard(state, alert, step), *tenant))

@@ -73,6 +73,17 @@ def test_a_team_that_nobody_can_reach_is_skipped_with_each_reason(crew: Crew) ->
     assert all(f"{ref} has no phone" in why for ref in DAY)
 
 
+def test_when_nobody_seems_within_reach_those_on_duty_are_rung_all_the_same() -> None:
+    tenant = {"id": "t", "name": "Testköping", "failsafe": ["day"]}
+    crew = Crew(tenant=[tenant], rotation=[rotation("day", DAY, "07:00", "07:00")])
+    for ref in DAY:
+        crew.reach(ref, reachable=False, channel="sms", reason="the channel rests")
+    changes = crew.send(PENDANT, "alarm.manual")
+    assert rung(changes) == [*DAY, "day", "night", "centre", "tech"]
+    (sos,) = changes.alerts
+    assert set(DAY) <= set(rung(crew.until_deadline(sos))), "and again, until somebody answers"
+
+
 def test_a_phone_that_comes_back_is_in_routing_again(crew: Crew) -> None:
     crew.reach("staff-1", reachable=False)
     crew.reach("staff-1", reachable=True)
