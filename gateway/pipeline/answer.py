@@ -182,7 +182,6 @@ def _close(state: State, alert: Alert, words: Answer, frame: Frame) -> None:
     done = replace(_next(alert, AlertState.CLOSED, words.actor, None), outcome=words.outcome)
     detail = f"{words.outcome}: {words.note}" if words.note else words.outcome.value
     history.write(state, done, "closed", frame, actor=words.actor, detail=detail)
-    aside.release_suppressed(state, alert.id, frame)
 
 
 def _refuse_unseen(alert: Alert, words: Answer) -> None:

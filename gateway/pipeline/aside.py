@@ -4,6 +4,7 @@ Each has its end, at which the alert is offered again. A High alert, and one abo
 set aside.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -87,11 +88,11 @@ def offered_from_the_start(alert: Alert) -> Alert:
     )
 
 
-def release_suppressed(state: State, closed: str, frame: Frame) -> None:
-    """Offer again what a closed alert spoke for."""
-    waiting = [one for one in state.alerts.values() if one.suppressed_by == closed and not one.incident]
+def release_suppressed(state: State, closed: Collection[str], frame: Frame | int) -> None:
+    """Offer again what closed alerts spoke for, by whomever they were closed."""
+    waiting = [one for one in state.alerts.values() if one.suppressed_by in closed and not one.incident]
     for alert in waiting:
-        back(state, alert, frame, "back", f"{closed} is closed")
+        back(state, alert, frame, "back", f"{alert.suppressed_by} is closed")
 
 
 def maintained(state: State, alert: Alert, frame: Frame | int) -> bool:

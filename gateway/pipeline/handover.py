@@ -9,7 +9,6 @@ from gateway.model.frame import Frame
 from gateway.model.status import Timer
 from gateway.pipeline import aside, history
 from gateway.pipeline.duty import Crew
-from gateway.pipeline.people import People
 from gateway.pipeline.policy import policy_of
 from gateway.pipeline.route import ANSWERED
 from gateway.pipeline.state import POLICY_OWNER, State
@@ -44,21 +43,23 @@ def hand_on(state: State, before: datetime, frame: Frame, why: str) -> None:
     What nobody has accepted then is triggered again (alert rules, 5.6, S9).
     """
     crew = Crew(state.registry, state.people)
-    worked = {name for name in _named(state) if crew.works(name, before)}
+    worked = {name for name in _named(state, crew) if crew.works(name, before)}
     _hand_on_from(state, {name for name in worked if not crew.works(name, state.now)}, frame, why)
 
 
-def hand_on_changed(state: State, earlier: People, frame: Frame, why: str) -> None:
-    """Do the same for people whom a change of the plan, or a break, has just taken off it."""
-    then, now = Crew(state.registry, earlier), Crew(state.registry, state.people)
-    worked = {name for name in _named(state) if then.works(name, state.now)}
-    _hand_on_from(state, {name for name in worked if not now.works(name, state.now)}, frame, why)
+def hand_on_changed(state: State, then: Crew, frame: Frame, why: str) -> None:
+    """Do the same for people whom a change has just taken off the plan, or out of the house altogether."""
+    now = Crew(state.registry, state.people)
+    named = _named(state, then)
+    gone = {name for name in named if now.people.known(now.registry, name) is None}
+    off = {name for name in named if then.works(name, state.now) and not now.works(name, state.now)}
+    _hand_on_from(state, gone | off, frame, why)
 
 
-def _named(state: State) -> set[str]:
-    """Return the staff who hold an open alert or are asked about one."""
+def _named(state: State, crew: Crew) -> set[str]:
+    """Return the staff whom a crew knows and who hold an open alert or are asked about one."""
     named = {name for alert in state.alerts.values() for name in (*alert.asked, alert.assignee or "")}
-    return {name for name in named if state.people.known(state.registry, name) is not None}
+    return {name for name in named if crew.people.known(crew.registry, name) is not None}
 
 
 def _hand_on_from(state: State, left: set[str], frame: Frame, why: str) -> None:

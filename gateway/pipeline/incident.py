@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gateway.model.alert import Alert, AlertState, AlertType, Route, Severity
 from gateway.model.people import ContextKind
 from gateway.model.status import Timer
-from gateway.pipeline import flood, history
+from gateway.pipeline import aside, flood, history
 from gateway.pipeline.cause import Cause
 from gateway.pipeline.chatter import FORGET
 from gateway.pipeline.policy import ladder_of_tenant, snapshot
@@ -56,12 +56,14 @@ def absorb(state: State, alert: Alert, cause: Cause) -> bool:
 
 
 def settle(state: State, frame: int) -> None:
-    """Finish what one input did: children of a closed incident, and children that no longer fit theirs.
+    """Finish what one input did: children of a closed incident, what closed ones spoke for, misfits.
 
     Called once a step, before what was offered is routed.
     """
     for ended in [one for one in state.closed if one.rule in INCIDENTS]:
         _end(state, ended, frame)
+    if state.closed:
+        aside.release_suppressed(state, {one.id for one in state.closed}, frame)
     state.closed.clear()
     offered, state.offered = state.offered, []
     for alert_id in offered:

@@ -13,6 +13,7 @@ from gateway.model.people import Context, ContextKind, Reach, Shift, Staff
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline import aside, handover
 from gateway.pipeline.coverage import hollow
+from gateway.pipeline.duty import Crew
 from gateway.pipeline.people import CONTEXT, REACH, SHIFT, STAFF
 from gateway.pipeline.state import State
 
@@ -106,7 +107,7 @@ def _keep_all(state: State, frame: Frame, kept: list[Kept]) -> None:
     earlier = state.people.copy()
     for kind, name, value in kept:
         state.people.keep(kind, name, value)
-    handover.hand_on_changed(state, earlier, frame, "the plan was changed")
+    handover.hand_on_changed(state, Crew(state.registry, earlier), frame, "the plan was changed")
     handover.expect(state)
 
 
@@ -202,7 +203,7 @@ def _context(state: State, frame: Frame, name: str, *, end: bool) -> None:
         _check_context(state, known)
         state.people.keep(CONTEXT, name, known)
     if known.kind is ContextKind.BREAK:
-        handover.hand_on_changed(state, earlier, frame, "on a break")
+        handover.hand_on_changed(state, Crew(state.registry, earlier), frame, "on a break")
     elif known.kind is ContextKind.MAINTENANCE and end:
         aside.end_service(state, known.home, frame)
     elif known.kind is ContextKind.MAINTENANCE:

@@ -24,8 +24,9 @@ from gateway.pipeline.decide import (
 )
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
 from gateway.pipeline.delivering import overdue, settle
+from gateway.pipeline.duty import Crew
 from gateway.pipeline.findings import Finding
-from gateway.pipeline.handover import change_of_hours, expect
+from gateway.pipeline.handover import change_of_hours, expect, hand_on_changed
 from gateway.pipeline.normalise import doubtful, normalise
 from gateway.pipeline.plan import people
 from gateway.pipeline.receipt import receipt
@@ -137,7 +138,7 @@ class Walk:
         """Take a whole new registry; devices that left it lose their timers when those fire."""
         try:
             document = RegistryDocument.model_validate_json(frame.payload)
-            before = state.registry.enrolments
+            crew, before = Crew(state.registry, state.people), state.registry.enrolments
             refuse_hollow(state, document)
             state.set_registry(document)
         except ValueError as error:
@@ -149,6 +150,7 @@ class Walk:
             if before.get(device) != enrolment:
                 _forget_discovered(state, state.registry.devices[device])
         watch.begin(state)
+        hand_on_changed(state, crew, frame, "the registry was changed")
         expect(state)
 
 

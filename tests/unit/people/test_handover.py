@@ -46,6 +46,22 @@ def test_a_shift_that_ended_while_nobody_watched_is_handed_over_at_the_start(cre
     assert "handed_on" in actions(crew.later(seconds=0))
 
 
+def test_who_is_removed_leaves_what_they_had_to_the_others(crew: Crew) -> None:
+    crew.tells("people/staff", {"staff": [staff("staff-11", "day")]})
+    sos = crew.sos()
+    crew.answer(sos, "accept", "staff-11")
+    changes = crew.tells("people/staff", {"remove": ["staff-11"]})
+    assert (crew.alert(sos).state, crew.alert(sos).assignee) == (AlertState.OFFERED, None)
+    assert rung(changes) == ["staff-1"]
+
+
+def test_who_a_new_registry_takes_off_the_plan_leaves_what_they_had_to_the_others(crew: Crew) -> None:
+    sos = crew.sos()
+    crew.answer(sos, "accept", "staff-1")
+    others = [rotation("day", ("staff-2",), "07:00", "22:30"), rotation("night", NIGHT, "22:30", "07:00")]
+    assert rung(crew.registers(**crewed(rotation=others))) == ["staff-2"]
+
+
 def test_an_imported_plan_of_a_team_that_left_the_registry_stops_no_hand_over(crew: Crew) -> None:
     crew.now = at("2026-11-22T22:00:00+01:00")
     crew.tells("people/staff", {"staff": [staff("staff-11", "tech")]})

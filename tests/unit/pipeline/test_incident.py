@@ -218,6 +218,21 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
     assert [t.due_at for t in steady.state.timers()] == [t.due_at for t in broken.state.timers()]
 
 
+def test_what_an_alert_spoke_for_is_offered_again_when_that_one_is_closed_with_its_incident(
+    town: Town,
+) -> None:
+    trouble(town, 0)
+    trouble(town, 1)
+    spoken_for, speaker = of(town, "rejected_message")
+    town.answer(spoken_for.id, "suppress", by=speaker.id)
+    for n in range(2, 12):
+        trouble(town, n)
+    assert town.state.alerts[speaker.id].incident
+    town.answer(incident(town).id, "close", outcome="technical")
+    assert speaker.id not in town.state.alerts
+    assert town.state.alerts[spoken_for.id].state is AlertState.OFFERED
+
+
 def test_closing_the_incident_closes_what_it_spoke_for_by_the_same_outcome(town: Town) -> None:
     for n in range(30):
         trouble(town, n)
