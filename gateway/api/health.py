@@ -50,6 +50,8 @@ async def openapi(request: Request, _: AnyActor) -> dict[str, Any]:
 def _said(words: Texts, part: dict[str, Any]) -> dict[str, Any]:
     """Put a part into words; a key that is not written yet is shown rather than hidden."""
     name, values = part["part"], part["values"]
+    if name == "channel":
+        values = {**values, "name": words.get(f"channel.{values.get('name')}", str(values.get("name")))}
     key = f"health.{name}_{part['says']}"
     return {
         "level": part["level"],

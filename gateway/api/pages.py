@@ -15,6 +15,7 @@ from gateway.api.incidents import incident_of
 from gateway.api.live import DRAWN_AT_ONCE
 from gateway.api.login import inside
 from gateway.api.models import EventView
+from gateway.api.people import break_until, works_here
 from gateway.api.texts import Texts
 from gateway.api.view import Drawing, first_of, queue_of, viewer
 from gateway.model.alert import Alert, AlertState, Outcome, Route, Severity
@@ -41,7 +42,13 @@ async def alerts_page(request: Request, ctx: Ctx, actor: AlertReader) -> HTMLRes
         return cards
 
     cards = draw() if len(shown) <= DRAWN_AT_ONCE else await asyncio.to_thread(draw)
-    values = {"cards": cards, "cursor": ctx.board.cursor, "more": len(alerts) - len(shown)}
+    values = {
+        "cards": cards,
+        "cursor": ctx.board.cursor,
+        "more": len(alerts) - len(shown),
+        "works_here": works_here(ctx, actor),
+        "break_until": break_until(ctx, actor),
+    }
     return drawing.page(request, "alerts.html", values)
 
 

@@ -28,6 +28,7 @@ from gateway.model.instant import to_utc
 from gateway.model.people import Context as Going
 from gateway.model.people import ContextKind
 from gateway.model.registry import WHOLE_TENANT
+from gateway.model.synthetic import SYNTHETIC
 from gateway.pipeline.choice import unreachable
 from gateway.pipeline.dry_run import Line, Question, dry_run
 from gateway.pipeline.duty import Crew
@@ -103,7 +104,11 @@ def duty_view(ctx: Context, actor: Actor, at: datetime) -> DutyView:
     """Return who works at a moment, in the actor's teams or in all."""
     registry = ctx.board.registry
     crew = Crew(registry, ctx.board.people)
-    teams = [team for team in registry.teams.values() if not actor.teams or team.id in actor.teams]
+    teams = [
+        team
+        for team in registry.teams.values()
+        if registry.units[team.unit].tenant != SYNTHETIC and (not actor.teams or team.id in actor.teams)
+    ]
     return DutyView(at=at, teams=[_team(crew, team.id, team.name, at) for team in teams])
 
 
@@ -228,9 +233,13 @@ async def come_back(ctx: Context, actor: Actor) -> Done:
 
 
 def works_here(ctx: Context, actor: Actor) -> bool:
-    """Tell whether the actor is one of the staff that alerts are offered to by name, and may answer."""
+    """Tell whether the actor is one of the staff whose hours are planned here, and may answer.
+
+    A team without a plan answers as one, at all hours: a break of one of them would change nothing.
+    """
+    crew = Crew(ctx.board.registry, ctx.board.people)
     known = ctx.board.people.known(ctx.board.registry, actor.name)
-    return known is not None and actor.may("alerts:write")
+    return known is not None and actor.may("alerts:write") and any(map(crew.planned, known.teams))
 
 
 def break_until(ctx: Context, actor: Actor) -> datetime | None:

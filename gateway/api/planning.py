@@ -1,19 +1,28 @@
-"""The pages about people at work: who is on duty and plans to import, and who would be called."""
+"""The pages about people at work: who is on duty, plans to import, breaks, and who would be called."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from gateway.api.access import Ctx, PeopleReader, PeopleWriter
+from gateway.api.access import AlertWriter, Ctx, PeopleReader, PeopleWriter
+from gateway.api.context import Context
 from gateway.api.errors import ApiError, RefusedError
-from gateway.api.people import duty_view, moment, take_plan, who_would
+from gateway.api.people import come_back, duty_view, go_on_break, moment, take_plan, who_would
 from gateway.api.view import Drawing, viewer, zone_of
 from gateway.imports.plans import KINDS, Import
+from gateway.model.registry import Tenant
+from gateway.model.synthetic import SYNTHETIC
 from gateway.model.vocabulary import VOCABULARY
 
 ROUTER = APIRouter(include_in_schema=False)
 SHOWN_DEVICES = 500
+
+
+def tenants_of(ctx: Context) -> list[Tenant]:
+    """Return the tenants that plans are imported for: all but the gateway's own pretend one."""
+    return [one for one in ctx.board.registry.tenants.values() if one.id != SYNTHETIC]
 
 
 @ROUTER.get("/people")
@@ -28,7 +37,7 @@ async def people_page(
         "duty": duty_view(ctx, actor, when),
         "at": f"{when.astimezone(zone):%Y-%m-%dT%H:%M}",
         "kinds": KINDS,
-        "tenants": list(ctx.board.registry.tenants.values()),
+        "tenants": tenants_of(ctx),
         "fault": "",
     }
     return drawing.page(request, "people.html", values)
@@ -66,11 +75,31 @@ async def import_page(  # noqa: PLR0913 - the fields of a form
             "duty": duty_view(ctx, actor, now),
             "at": f"{now.astimezone(zone):%Y-%m-%dT%H:%M}",
             "kinds": KINDS,
-            "tenants": list(ctx.board.registry.tenants.values()),
+            "tenants": tenants_of(ctx),
             "fault": error.problem.detail,
         }
         return drawing.page(request, "people.html", values, error.status_code)
     return RedirectResponse("/people", 303)
+
+
+@ROUTER.post("/break")
+async def break_page(
+    request: Request, ctx: Ctx, actor: AlertWriter, minutes: Annotated[float, Form(gt=0, le=240)] = 30
+) -> Response:
+    """Begin a break from the staff page; what one holds is offered onward."""
+    try:
+        await go_on_break(ctx, actor, minutes)
+    except RefusedError as error:
+        raise RefusedError(viewer(request, ctx).words("rest.unknown")) from error
+    return RedirectResponse("/", 303)
+
+
+@ROUTER.post("/break/end")
+async def end_break_page(ctx: Ctx, actor: AlertWriter) -> Response:
+    """End a break from the staff page; one that has ended by itself is no fault."""
+    with suppress(RefusedError):
+        await come_back(ctx, actor)
+    return RedirectResponse("/", 303)
 
 
 @ROUTER.get("/route")
@@ -100,7 +129,7 @@ async def route_page(  # noqa: PLR0917 - the words of one question
         "lines": lines,
         "fault": fault,
         "tenant": tenant,
-        "known": sorted(registry.enrolments)[:SHOWN_DEVICES],
+        "known": sorted(one for one in registry.enrolments if not one.startswith(SYNTHETIC))[:SHOWN_DEVICES],
         "events": sorted(VOCABULARY),
         "words": viewer(request, ctx).words,
     }

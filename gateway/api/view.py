@@ -98,6 +98,7 @@ class Drawing:
             viewer=seen_by,
             actor=actor,
             local=self.local,
+            named=self.named,
             age=lambda moment: seen_by.words.age(self._since(moment)),
             path=request.url.path,
             now=self._ctx.clock.now(),
@@ -129,11 +130,20 @@ class Drawing:
                 self._cards.popitem(last=False)
         return drawn
 
-    def local(self, moment: datetime, tenant: str = "") -> str:
-        """Return a moment as people there read it: the time, and the date when it is not today."""
+    def local(self, moment: datetime, tenant: str = "", *, seconds: bool = True) -> str:
+        """Return a moment as people there read it: the time, and the date when it is not today.
+
+        What is planned needs no seconds.
+        """
         zone = zone_of(self._ctx.board.registry, tenant)
         there, today = moment.astimezone(zone), self._ctx.clock.now().astimezone(zone)
-        return f"{there:%H:%M:%S}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M:%S}"
+        face = f"{there:%H:%M:%S}" if seconds else f"{there:%H:%M}"
+        return face if there.date() == today.date() else f"{there:%Y-%m-%d} {face}"
+
+    def named(self, ref: str) -> str:
+        """Return a team by its name as people know it; a person only ever by reference."""
+        team = self._ctx.board.registry.teams.get(ref)
+        return team.name if team else ref
 
     def _draw(self, alert: Alert, words: Texts, *, mine: bool, answers: bool) -> str:
         steps = policy_of(self._ctx.board.registry, alert).steps
@@ -152,6 +162,7 @@ class Drawing:
             late_span=words.span(alert.late_s),
             left=_clock_face(-self._since(alert.deadline)) if alert.deadline else "",
             local=self.local,
+            asked=[self.named(ref) for ref in alert.asked],
             queue=queue_of(alert),
             sort=sort_key(alert),
             open=alert.state is not AlertState.CLOSED,

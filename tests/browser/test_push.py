@@ -140,7 +140,8 @@ def test_the_receipt_needs_no_open_page(
     page.goto(house.url)
     page.evaluate("async () => { await navigator.serviceWorker.ready; }")
     worker = Worker(page)
-    page.goto("about:blank")  # none of our pages is open any more
+    page.goto("about:blank")  # none of our pages is open any more, and the gateway has noticed
+    house.wait(lambda: not house.gateway.board.watched("night"))
     house.send("t/sos-2", "alarm.manual")
     alert = house.alert("sos").id
     waited(lambda: service.taken)

@@ -99,7 +99,7 @@ def test_a_page_says_that_the_alert_came_again_also_to_who_has_taken_it(
 ) -> None:
     alert = press(house)
     page.post(f"/alerts/{alert}/accept")
-    assert f"/alerts/{alert}/close?seen=1" in page.get("/").text
+    assert f"/alerts/{alert}/close?severity=high&amp;seen=1" in page.get("/").text
     press(house)
     answer = page.post(
         f"/alerts/{alert}/close?seen=1&lang={language}",
@@ -109,7 +109,7 @@ def test_a_page_says_that_the_alert_came_again_also_to_who_has_taken_it(
     assert (answer.status_code, answer.text) == (409, said)
     unsaid = page.post(f"/alerts/{alert}/close", data={"outcome": "false"}, headers={"HX-Request": "true"})
     assert (unsaid.status_code, unsaid.text) == (409, "Svaret passade inte. Se hur larmet står nu.")
-    assert f"/alerts/{alert}/close?seen=2" in page.get("/").text
+    assert f"/alerts/{alert}/close?severity=high&amp;seen=2" in page.get("/").text
 
 
 def test_a_long_history_comes_a_part_at_a_time_the_newest_first(

@@ -83,6 +83,18 @@
     }
   }
 
+  // A break that has ended by itself, or was begun or ended by a press: the keyboard goes to what stands there now.
+  function showBreak() {
+    const rest = document.querySelector("#rest [data-ends]");
+    if (!rest || now() < Date.parse(rest.dataset.ends)) return;
+    delete rest.dataset.ends;
+    htmx.ajax("GET", "/", { target: "#rest", select: "#rest", swap: "outerHTML" });
+  }
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    if (!event.detail.requestConfig.path.startsWith("/break")) return;
+    document.querySelector("#rest summary, #rest button")?.focus();
+  });
+
   // --- the cards ---
 
   let held = 0; // until when nothing may move, because a finger is on the glass
@@ -156,8 +168,10 @@
   // A question that somebody is answering stays open, and the keyboard stays where it was.
   function keepUse(old, card) {
     if (!old) return;
-    const question = card.querySelector("details.close");
-    if (question && old.querySelector("details.close[open]")) question.open = true;
+    for (const name of ["close", "eta"]) {
+      const question = card.querySelector(`details.${name}`);
+      if (question && old.querySelector(`details.${name}[open]`)) question.open = true;
+    }
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
     if (!focused) return;
     const answer = focused.dataset.answer;
@@ -286,6 +300,7 @@
     const stuck = silent > REOPEN_AFTER_MS || source.readyState === EventSource.CLOSED;
     if (stuck && performance.now() - openedAt > 5000) open();
     showTimes();
+    showBreak();
   }
 
   // --- sound: only after a person asked for it ---
@@ -339,6 +354,12 @@
     if (event.detail.requestConfig.verb !== "post") return;
     const xhr = event.detail.xhr;
     xhr.addEventListener("loadend", () => {
+      const form = event.detail.elt;
+      if (xhr.status === 200 && form.dataset.done) {
+        show(form.dataset.done, false);
+        form.reset();
+        form.closest("details").open = false;
+      }
       if (xhr.status === 200) return;
       const plain = (xhr.getResponseHeader("content-type") ?? "").startsWith("text/plain");
       show(plain && xhr.responseText ? xhr.responseText : words.answerLost, true);
