@@ -340,6 +340,7 @@ class Gateway:
             reason = self.engine.failing or "the disk is too slow"
             log.critical("stopping with unwritten frames, which nobody was told are safe: %s", reason)
             await _cancel([engine])
+        await self._operations.close()
         self.journal.close()
         self.store.close()
         self._sessions.close()

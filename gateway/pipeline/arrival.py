@@ -46,8 +46,8 @@ def witness(state: State, event: Event, frame: Frame) -> None:
     if staff is None:
         return
     _saw(state, staff.ref, event.home)
-    for alert in [one for one in state.alerts.values() if one.assignee == staff.ref]:
-        if alert.home == event.home and alert.state is AlertState.ACCEPTED:
+    for alert in state.alerts_of(event.home):
+        if alert.assignee == staff.ref and alert.state is AlertState.ACCEPTED:
             arrived(state, alert, staff.ref, frame, f"shown by {event.type} of {event.device}")
 
 

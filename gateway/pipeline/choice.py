@@ -99,11 +99,6 @@ def ring(severity: Severity, choice: Choice, wave: int) -> Ring:
     return Ring((*asked, *choice.teams), within_s if more else None, more)
 
 
-def open_alerts_of(state: State, staff: str) -> int:
-    """Return how many open alerts somebody has taken: their load."""
-    return sum(alert.assignee == staff for alert in state.alerts.values())
-
-
 def unreachable(crew: Crew, staff: str) -> str:
     """Say why somebody cannot be reached by any channel, "" when they can, or nothing is known."""
     known = crew.people.reach_of(staff)
@@ -120,7 +115,7 @@ def reasons(state: State, alert: Alert, who: str) -> str:
     km = _away_km(state, alert, who)
     said = [f"on duty in {', '.join(staff.teams)}", *sorted(staff.roles), *sorted(staff.competences)]
     said.append(f"{km:.1f} km away" if km < UNKNOWN_KM else "place not known")
-    said.append(f"{open_alerts_of(state, who)} open alerts")
+    said.append(f"{state.load_of(who)} open alerts")
     return ", ".join(said)
 
 
@@ -146,7 +141,7 @@ def _rank(state: State, crew: Crew, alert: Alert, ref: str) -> tuple[bool, bool,
     """Return somebody's place: qualified, able to get in, near, not busy (alert rules, 5.5, X1)."""
     staff = crew.people.known(state.registry, ref)
     km = _away_km(state, alert, ref)
-    load = open_alerts_of(state, ref)
+    load = state.load_of(ref)
     unable = staff is None or KEYS not in staff.competences
     return (not _qualified(staff, alert.route), unable, round(km), load, km, ref)
 

@@ -41,7 +41,7 @@ def coverage(state: State, at: datetime) -> list[Gap]:
 
 def coverage_ahead(state: State, since: datetime, ahead: timedelta = AHEAD) -> list[Gap]:
     """Return the first gap of each policy in the time to come, soonest first."""
-    crew = Crew(state.registry, state.people)
+    crew = Crew(state.registry, state.people).ahead(since, since + ahead)
     found: dict[str, Gap] = {}
     for at in (since, *crew.moments(since, since + ahead)):
         for gap in _gaps(crew, at):
@@ -54,7 +54,7 @@ def hollow(registry: Registry, people: People, now: datetime) -> list[Gap]:
 
     Phones that cannot be reached do not count here: they are mended, a plan is not.
     """
-    crew = Crew(registry, people.without_reach())
+    crew = Crew(registry, people.without_reach()).ahead(now, now + AHEAD)
     found: dict[str, Gap] = {}
     for at in (now, *crew.moments(now, now + AHEAD)):
         for gap in _gaps(crew, at):

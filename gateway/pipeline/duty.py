@@ -1,6 +1,6 @@
 """Duty: who works at a moment, from rotations, imported plans, changes to them and breaks; all of it pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -27,11 +27,20 @@ class Duty(msgspec.Struct, frozen=True):
 class Crew:
     """Everybody who works, and when. A look at the registry and the people that costs nothing to make."""
 
-    __slots__ = ("people", "registry")
+    __slots__ = ("_known", "_plans", "people", "registry")
 
     def __init__(self, registry: Registry, people: People) -> None:
         self.registry = registry
         self.people = people
+        self._plans: dict[str, list[Duty]] | None = None
+        self._known: dict[tuple[str, datetime], list[str]] = {}
+
+    def ahead(self, since: datetime, until: datetime) -> "Crew":
+        """Return a look at that span alone, for many questions about it: each plan is gone through once."""
+        made = Crew(self.registry, self.people)
+        end = until + timedelta(seconds=1)
+        made._plans = {team: self.duties(team, since, end) for team in self.registry.teams}
+        return made
 
     def members(self, team: str) -> list[Staff]:
         """Return the staff of a team, by reference; empty for a team that answers as one."""
@@ -60,10 +69,16 @@ class Crew:
 
     def on_duty(self, team: str, at: datetime) -> list[str]:
         """Return who works in a team at that moment, by reference; never somebody away or gone."""
+        if self._plans is None:
+            return self._on_duty(team, at, self.duties(team, at, at + timedelta(seconds=1)))
+        found = self._known.get((team, at))
+        if found is None:
+            found = self._known[team, at] = self._on_duty(team, at, self._plans[team])
+        return found
+
+    def _on_duty(self, team: str, at: datetime, duties: Iterable[Duty]) -> list[str]:
         members = {staff.ref for staff in self.members(team)}
-        planned = {
-            duty.staff for duty in self.duties(team, at, at + timedelta(seconds=1)) if duty.since <= at
-        }
+        planned = {duty.staff for duty in duties if duty.since <= at < duty.until}
         return sorted(ref for ref in planned & members if not self.away(ref, at))
 
     def works(self, staff: str, at: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Hand-over: when the hours of work change, every open alert of those who leave is offered onward."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -43,23 +44,30 @@ def hand_on(state: State, before: datetime, frame: Frame, why: str) -> None:
     What nobody has accepted then is triggered again (alert rules, 5.6, S9).
     """
     crew = Crew(state.registry, state.people)
-    worked = {name for name in _named(state, crew) if crew.works(name, before)}
+    worked = {name for name in _named(state) if crew.works(name, before)}
     _hand_on_from(state, {name for name in worked if not crew.works(name, state.now)}, frame, why)
 
 
-def hand_on_changed(state: State, then: Crew, frame: Frame, why: str) -> None:
-    """Do the same for people whom a change has just taken off the plan, or out of the house altogether."""
-    now = Crew(state.registry, state.people)
-    named = _named(state, then)
-    gone = {name for name in named if now.people.known(now.registry, name) is None}
-    off = {name for name in named if then.works(name, state.now) and not now.works(name, state.now)}
-    _hand_on_from(state, gone | off, frame, why)
+def at_work(state: State) -> dict[str, bool]:
+    """Return the staff who hold an open alert or are asked about one, and whether they work now."""
+    crew = Crew(state.registry, state.people)
+    return {name: crew.works(name, state.now) for name in _named(state)}
 
 
-def _named(state: State, crew: Crew) -> set[str]:
-    """Return the staff whom a crew knows and who hold an open alert or are asked about one."""
+def hand_on_changed(state: State, before: Mapping[str, bool], frame: Frame, why: str) -> None:
+    """Do the same for people whom a change has just taken off the plan, or out of the house altogether.
+
+    `before` is who was at work before it.
+    """
+    now, known = at_work(state), state.people.known
+    left = {name for name, worked in before.items() if worked and not now.get(name)}
+    gone = {name for name in before if known(state.registry, name) is None}
+    _hand_on_from(state, left | gone, frame, why)
+
+
+def _named(state: State) -> set[str]:
     named = {name for alert in state.alerts.values() for name in (*alert.asked, alert.assignee or "")}
-    return {name for name in named if crew.people.known(crew.registry, name) is not None}
+    return {name for name in named if state.people.known(state.registry, name) is not None}
 
 
 def _hand_on_from(state: State, left: set[str], frame: Frame, why: str) -> None:

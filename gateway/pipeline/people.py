@@ -26,7 +26,7 @@ class People:
         self.staff: dict[str, Staff] = {}
         self.shifts: dict[str, Shift] = {}
         self.contexts: dict[str, Context] = {}
-        self.reach: dict[tuple[str, str], Reach] = {}
+        self.reach: dict[str, dict[str, Reach]] = {}
         self.whereabouts: dict[str, Whereabouts] = {}
         self._shifts_of: dict[str, dict[str, Shift]] = {}
         self._contexts_of: dict[str, dict[str, Context]] = {}
@@ -67,9 +67,9 @@ class People:
         """Return the visits planned for somebody."""
         return self._visits_of.get(staff, {}).values()
 
-    def reach_of(self, staff: str) -> list[Reach]:
+    def reach_of(self, staff: str) -> Collection[Reach]:
         """Return what is known of the ways to somebody."""
-        return [reach for (ref, _), reach in self.reach.items() if ref == staff]
+        return self.reach.get(staff, {}).values()
 
     def off_of(self, staff: str) -> Collection[Shift]:
         """Return the times for which somebody was taken off the plan."""
@@ -114,7 +114,8 @@ class People:
         """Return a copy to try a change on; what is kept in it goes nowhere else."""
         made = People({}, lambda _key, _body: None)
         made.staff, made.shifts = dict(self.staff), dict(self.shifts)
-        made.contexts, made.reach = dict(self.contexts), dict(self.reach)
+        made.contexts = dict(self.contexts)
+        made.reach = {staff: dict(ways) for staff, ways in self.reach.items()}
         made.whereabouts = dict(self.whereabouts)
         for mine, theirs in (
             (self._shifts_of, made._shifts_of),
@@ -172,7 +173,7 @@ class People:
 
     def _take_reach(self, name: str, body: bytes | None) -> None:
         staff, _, channel = name.partition("\0")
-        _take(self.reach, (staff, channel), body, Reach)
+        _take(self.reach.setdefault(staff, {}), channel, body, Reach)
 
     def _take_whereabouts(self, name: str, body: bytes | None) -> None:
         _take(self.whereabouts, name, body, Whereabouts)

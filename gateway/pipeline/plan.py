@@ -13,7 +13,6 @@ from gateway.model.people import Context, ContextKind, Reach, Shift, Staff
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline import aside, handover
 from gateway.pipeline.coverage import hollow
-from gateway.pipeline.duty import Crew
 from gateway.pipeline.people import CONTEXT, REACH, SHIFT, STAFF
 from gateway.pipeline.state import State
 
@@ -29,6 +28,8 @@ LONGEST_SHIFT = timedelta(hours=48)
 MAX_TEXT = 200
 Kept = tuple[str, str, Any]
 """A kind of record, its name and its new value; None forgets it."""
+Before = dict[str, Context | None]
+"""What went on by its name, None for what is new."""
 
 
 class Shifts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,32 +71,30 @@ def people(state: State, frame: Frame) -> list[tuple[str, str]]:
 
     Returns the homes and kinds of the contexts that are new, moved or gone, for the rules that follow them.
     """
-    before = dict(state.contexts)
     try:
-        _take(state, frame)
+        before = _take(state, frame)
     except (Refused, msgspec.DecodeError, UnicodeDecodeError) as refusal:
         state.changes.refusals[frame.position] = str(refusal)
         state.trace(Trace(frame.position, "people", Verdict.REFUSED, str(refusal)))
         return []
-    if frame.channel.startswith("staff/"):
-        return []
-    changed = set(before.items()) ^ set(state.contexts.items())
-    return sorted({(one.home, one.kind.value) for _, one in changed if one.home})
+    changed = [(old, new) for name, old in before.items() if old != (new := state.contexts.get(name))]
+    return sorted({(one.home, one.kind.value) for both in changed for one in both if one and one.home})
 
 
-def _take(state: State, frame: Frame) -> None:
+def _take(state: State, frame: Frame) -> Before:
+    """Take it up; returns what it may have changed of what goes on, as it was before."""
     parts = frame.channel.split("/")
     if len(parts) == 2 and parts[0] == "people" and parts[1] in _IMPORTS:
-        _keep_all(state, frame, list(_IMPORTS[parts[1]](state, frame.payload)))
-    elif len(parts) == 3 and parts[0] == "context" and parts[2] in {"set", "end"}:
-        _context(state, frame, parts[1], end=parts[2] == "end")
-    elif len(parts) == 3 and parts[0] == "staff" and parts[2] == "reach":
+        return _keep_all(state, frame, list(_IMPORTS[parts[1]](state, frame.payload)))
+    if len(parts) == 3 and parts[0] == "context" and parts[2] in {"set", "end"}:
+        return _context(state, frame, parts[1], end=parts[2] == "end")
+    if len(parts) == 3 and parts[0] == "staff" and parts[2] == "reach":
         _reach(state, frame, parts[1])
-    else:
-        raise Refused(f"{frame.channel!r}: allowed: people/{'|'.join(_IMPORTS)}, context/<id>/set|end")
+        return {}
+    raise Refused(f"{frame.channel!r}: allowed: people/{'|'.join(_IMPORTS)}, context/<id>/set|end")
 
 
-def _keep_all(state: State, frame: Frame, kept: list[Kept]) -> None:
+def _keep_all(state: State, frame: Frame, kept: list[Kept]) -> Before:
     """Keep everything or nothing: a plan that leaves an escalation policy to nobody is refused."""
     trial = state.people.copy()
     for kind, name, value in kept:
@@ -104,11 +103,12 @@ def _keep_all(state: State, frame: Frame, kept: list[Kept]) -> None:
     for gap in hollow(state.registry, trial, state.now):
         if gap.ladder not in before:
             raise Refused(f"{gap}; allowed: a plan that leaves every policy somebody to ask at its end")
-    earlier = state.people.copy()
+    earlier, known = handover.at_work(state), {name: state.contexts.get(name) for _, name, _ in kept}
     for kind, name, value in kept:
         state.people.keep(kind, name, value)
-    handover.hand_on_changed(state, Crew(state.registry, earlier), frame, "the plan was changed")
+    handover.hand_on_changed(state, earlier, frame, "the plan was changed")
     handover.expect(state)
+    return known
 
 
 def _shifts(state: State, payload: bytes) -> Iterator[Kept]:
@@ -189,9 +189,10 @@ _IMPORTS: dict[str, Callable[[State, bytes], Iterator[Kept]]] = {
 }
 
 
-def _context(state: State, frame: Frame, name: str, *, end: bool) -> None:
+def _context(state: State, frame: Frame, name: str, *, end: bool) -> Before:
     """Begin something that goes on for a while, or end it; a break hands over what the person had."""
-    earlier, known = state.people.copy(), state.contexts.get(name)
+    earlier = handover.at_work(state)
+    known = before = state.contexts.get(name)
     if end:
         if known is None or known.until <= state.now:
             raise Refused(f"context {name!r}: is not known, or over")
@@ -203,12 +204,13 @@ def _context(state: State, frame: Frame, name: str, *, end: bool) -> None:
         _check_context(state, known)
         state.people.keep(CONTEXT, name, known)
     if known.kind is ContextKind.BREAK:
-        handover.hand_on_changed(state, Crew(state.registry, earlier), frame, "on a break")
+        handover.hand_on_changed(state, earlier, frame, "on a break")
     elif known.kind is ContextKind.MAINTENANCE and end:
         aside.end_service(state, known.home, frame)
     elif known.kind is ContextKind.MAINTENANCE:
         aside.begin_service(state, known.home, frame)
     handover.expect(state)
+    return {name: before}
 
 
 def _ended(context: Context, now: datetime) -> Context | None:

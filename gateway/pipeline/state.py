@@ -70,8 +70,10 @@ class State:
         self._queue: list[tuple[datetime, str]] = []
         self._open = {_episode(alert): alert.id for alert in self.alerts.values()}
         self._alerts_of: dict[str, dict[str, None]] = {}
+        self._taken_by: dict[str, set[str]] = {}
         for alert in self.alerts.values():
             self._alerts_of.setdefault(alert.home, {})[alert.id] = None
+            self._note_taken(alert, None)
         self.moved: set[str] = set()
         self._zones: dict[str, ZoneInfo] = {}
         self._watched: dict[tuple[str, str], Watched] = {}
@@ -281,6 +283,7 @@ class State:
             alert.assignee is not None and before is not None and before.assignee != alert.assignee
         ):
             self.answered[alert.id] = alert.assignee
+        self._note_taken(alert, before)
         self.changes.alerts[alert.id] = alert
         self.changes.entries.append(entry)
         if closed:
@@ -295,6 +298,16 @@ class State:
         self._open[_episode(alert)] = alert.id
         if alert.deadline is not None:
             self._arm_deadline(alert.id, alert.deadline)
+
+    def load_of(self, staff: str) -> int:
+        """Return how many open alerts somebody has taken."""
+        return len(self._taken_by.get(staff, ()))
+
+    def _note_taken(self, alert: Alert, before: Alert | None) -> None:
+        if before is not None and before.assignee is not None:
+            self._taken_by.get(before.assignee, set()).discard(alert.id)
+        if alert.assignee is not None and alert.state is not AlertState.CLOSED:
+            self._taken_by.setdefault(alert.assignee, set()).add(alert.id)
 
     def _arm_deadline(self, alert_id: str, due_at: datetime) -> None:
         key = deadline_key(alert_id)

@@ -24,9 +24,8 @@ from gateway.pipeline.decide import (
 )
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
 from gateway.pipeline.delivering import overdue, settle
-from gateway.pipeline.duty import Crew
 from gateway.pipeline.findings import Finding
-from gateway.pipeline.handover import change_of_hours, expect, hand_on_changed
+from gateway.pipeline.handover import at_work, change_of_hours, expect, hand_on_changed
 from gateway.pipeline.normalise import doubtful, normalise
 from gateway.pipeline.plan import people
 from gateway.pipeline.receipt import receipt
@@ -138,7 +137,7 @@ class Walk:
         """Take a whole new registry; devices that left it lose their timers when those fire."""
         try:
             document = RegistryDocument.model_validate_json(frame.payload)
-            crew, before = Crew(state.registry, state.people), state.registry.enrolments
+            crew, before = at_work(state), state.registry.enrolments
             refuse_hollow(state, document)
             state.set_registry(document)
         except ValueError as error:

@@ -18,7 +18,7 @@ WALK = Walk(load_adapters(), load_rules(), ("page", "sms", "voice"))
 
 def snapshot(crew: Crew, **parts: Any) -> Snapshot:
     records: dict[str, bytes] = {}
-    for one in (*crew.state.reach.values(),):
+    for one in [reach for ways in crew.state.reach.values() for reach in ways.values()]:
         records[f"reach\0{one.staff}\0{one.channel}"] = msgspec.json.encode(one)
     return Snapshot(0, crew.state.registry.document, {}, {}, {}, {}, {}, {}, records=records, **parts)
 
