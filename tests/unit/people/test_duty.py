@@ -184,6 +184,22 @@ def test_a_gap_is_seen_before_it_comes_and_while_it_is_there() -> None:
     assert coverage(crew.state, gap.at) == [gap]
 
 
+def test_a_look_ahead_tells_of_every_moment_what_a_look_at_that_moment_tells() -> None:
+    crew = Crew()
+    crew.pause("staff-2", 45)
+    shift = {"id": "x", "staff": "staff-8", "team": "night", "source": "plan"}
+    span = {"since": crew.now, "until": crew.now + timedelta(hours=2)}
+    crew.tells("people/shifts", {"source": "plan", **span, "shifts": [shift | span]})
+    until = crew.now + timedelta(hours=24)
+    now = duty(crew)
+    ahead = now.ahead(crew.now, until)
+    moments = now.moments(crew.now, until)
+    assert len(moments) > 6
+    for moment in (crew.now, *moments):
+        for team in crew.state.registry.teams:
+            assert ahead.on_duty(team, moment) == now.on_duty(team, moment), (team, moment)
+
+
 def test_phones_that_cannot_be_reached_make_a_gap_now() -> None:
     crew = Crew()
     for ref in DAY:
