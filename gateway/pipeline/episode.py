@@ -20,6 +20,9 @@ from gateway.pipeline.state import State
 ID_BYTES = 10
 MAX_DETAIL = 300
 """Characters of a reason that history keeps: a rule's sentence, never a payload."""
+SHORTEST_S, LONGEST_S, LONGEST_HIGH_S = 1.0, 31 * 86400.0, 600.0
+"""Bounds of the time to answer, whatever a rule says: none would be over when it is set, and a High alert
+waits ten minutes at most (the longest of the catalogue is five)."""
 
 
 def put(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> None:
@@ -29,6 +32,8 @@ def put(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> Non
     with those it was raised for, until a person closes it.
     """
     subject = decision.subject or at.device.id
+    within_s = _bounded(decision.accept_within_s, decision.severity)
+    decision = replace(decision, accept_within_s=within_s)
     about = at.about(subject)
     found = about.own_alert(rule, subject)
     if found is None:
@@ -49,7 +54,7 @@ def change(state: State, alert: Alert, home: Home | None, cause: Cause, decision
         severity=severity,
         type=kind,
         text=decision.text or alert.text,
-        accept_within_s=decision.accept_within_s or alert.accept_within_s,
+        accept_within_s=_bounded(decision.accept_within_s or alert.accept_within_s, severity),
         version=alert.version + 1,
     )
     if home is not None and (kind is not alert.type or decision.route is not None):
@@ -64,6 +69,10 @@ def clear(state: State, alert: Alert, cause: Cause, decision: Clear) -> None:
     """Note that the cause is gone. The alert stays open, and a latched one stays active too."""
     cleared = steadied(state, alert, replace(alert, active=alert.latched, version=alert.version + 1))
     _keep(state, cleared, "cleared", cause, decision.reason)
+
+
+def _bounded(within_s: float, severity: Severity) -> float:
+    return min(max(within_s, SHORTEST_S), LONGEST_HIGH_S if severity is Severity.HIGH else LONGEST_S)
 
 
 def _on_route(registry: Registry, alert: Alert, home: Home, said: str) -> Alert:

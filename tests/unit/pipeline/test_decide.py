@@ -227,6 +227,28 @@ def test_made_more_severe_it_is_offered_anew_from_the_first_step(house: House, r
     assert alert.deadline == house.now + timedelta(seconds=60)
 
 
+@pytest.mark.parametrize(
+    ("said", "severity", "kept"),
+    [
+        (0.0, Severity.MEDIUM, 1.0),
+        (-60.0, Severity.HIGH, 1.0),
+        (1e9, Severity.LOW, 31 * 86400.0),
+        (1e9, Severity.HIGH, 600.0),
+    ],
+)
+def test_no_rule_sets_a_deadline_that_is_over_at_once_or_never_comes(
+    house: House, rule: Told, said: float, severity: Severity, kept: float
+) -> None:
+    press(house, rule, alarm(severity, accept_within_s=said))
+    assert house.one("sos").accept_within_s == kept
+
+
+def test_a_low_alert_that_becomes_high_does_not_keep_its_low_time(house: House, rule: Told) -> None:
+    press(house, rule, alarm(Severity.LOW, accept_within_s=14400))
+    press(house, rule, Change(severity=Severity.HIGH, reason="worse"))
+    assert house.one("sos").accept_within_s == 600
+
+
 def test_made_more_severe_it_stays_with_whoever_is_on_site(house: House, rule: Told) -> None:
     press(house, rule, alarm(Severity.LOW))
     house.answers(house.one("sos"), "on_site")
