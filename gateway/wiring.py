@@ -128,6 +128,8 @@ class Gateway:
         Raises what kept it from starting, or PartFailedError when a part ended by itself.
         """
         self.engine.load()
+        if isinstance(self.clock, SystemClock):  # or a deadline would wait until the wall has caught up
+            self.clock.not_before(self.engine.state.now)
         watch = asyncio.create_task(self._watch(stop), name="stop")
         try:
             async with AsyncExitStack() as stack:

@@ -14,6 +14,10 @@ class SystemClock:
         self._last = datetime.now(UTC)
         self._mark = time.monotonic()
 
+    def not_before(self, moment: datetime) -> None:
+        """Go on from a moment that was reached before this start, where the wall shows an earlier one."""
+        self._last = max(self.now(), moment)
+
     def now(self) -> datetime:
         """Return the present moment, UTC."""
         mark, wall = time.monotonic(), datetime.now(UTC)

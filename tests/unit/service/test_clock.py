@@ -34,6 +34,21 @@ def test_a_wall_set_back_an_hour_neither_turns_the_clock_back_nor_stops_it(
     assert clock.now() == Wall.shown
 
 
+def test_a_wall_set_back_between_two_runs_does_not_put_deadlines_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passed = [100.0]
+    monkeypatch.setattr(module, "datetime", Wall)
+    monkeypatch.setattr(module.time, "monotonic", lambda: passed[0])
+    clock, reached = SystemClock(), Wall.shown + timedelta(days=365)
+    clock.not_before(reached)
+    assert clock.wait_s(reached + timedelta(seconds=60)) == 60
+    passed[0] += 60
+    assert clock.now() - reached == timedelta(seconds=54)
+    clock.not_before(reached)
+    assert clock.now() - reached == timedelta(seconds=54), "never back"
+
+
 def test_a_fast_clock_runs_as_many_times_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.time, "time", lambda: 1010.0)
     start = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
