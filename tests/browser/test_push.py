@@ -8,8 +8,13 @@ subscription, which Chromium could only make with Google's service on the intern
 """
 
 import json
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,16 +61,34 @@ def house(push: tuple[PushStandIn, str], tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def chromium(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """A browser with a profile on disk, as a phone has: notifications allowed for this page."""
+    profile = str(tmp_path_factory.mktemp("profile"))
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            str(tmp_path_factory.mktemp("profile")),
+            profile,
             executable_path="/usr/bin/chromium",
             args=["--no-sandbox", "--disable-gpu"],
             locale="sv-SE",
         )
         context.grant_permissions(["notifications"], origin=house.url)
         yield context
-        context.close()
+        with ended_at_last(profile):
+            context.close()
+
+
+@contextmanager
+def ended_at_last(profile: str) -> Iterator[None]:
+    """End the browser of a profile by its process ids if it does not close, as one may that shows something."""
+    watchdog = threading.Timer(WITHIN_S, end_processes, [profile])
+    watchdog.start()
+    yield
+    watchdog.cancel()
+
+
+def end_processes(profile: str) -> None:
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if f"--user-data-dir={profile}".encode() in line.read_bytes():
+                os.kill(int(line.parent.name), signal.SIGKILL)
 
 
 def waited(fits: Callable[[], Any]) -> Any:
