@@ -77,7 +77,7 @@ def chromium(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @contextmanager
 def ended_at_last(profile: str) -> Iterator[None]:
-    """End the browser of a profile by its process ids if it does not close, as one may that shows something."""
+    """End a profile's browser by its process ids if it does not close, as one may that shows something."""
     watchdog = threading.Timer(WITHIN_S, end_processes, [profile])
     watchdog.start()
     yield
