@@ -73,7 +73,7 @@ def people(state: State, frame: Frame) -> list[tuple[str, str]]:
     """
     try:
         before = _take(state, frame)
-    except (Refused, msgspec.DecodeError, UnicodeDecodeError) as refusal:
+    except (Refused, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as refusal:
         state.changes.refusals[frame.position] = str(refusal)
         state.trace(Trace(frame.position, "people", Verdict.REFUSED, str(refusal)))
         return []

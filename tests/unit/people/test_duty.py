@@ -173,6 +173,11 @@ def test_what_cannot_be_read_is_refused_and_changes_nothing(channel: str) -> Non
     assert not changes.records
 
 
+def test_a_list_of_staff_too_deep_to_read_is_refused() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    assert Crew().take(Transport.PERSON, "people/staff", b'{"staff":[{"ref":' + deep + b"}]}").refusals
+
+
 # --- coverage ---
 
 
