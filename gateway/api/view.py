@@ -157,6 +157,7 @@ class Drawing:
             presses=alert.values.get("presses", 0),
             last_step=alert.step >= len(steps) - 1,
             late=alert.late_s > LATE_AFTER_S,
+            again=_came_again(alert, -self._since(alert.deadline)) if alert.deadline else False,
             age=words.age(old_s),
             span=words.span(old_s),
             late_span=words.span(alert.late_s),
@@ -176,6 +177,12 @@ def _stands_to(alert: Alert, seen_by: Viewer) -> tuple[bool, bool]:
     """Return whether the viewer has taken the alert, and whether they may answer at all."""
     mine = alert.assignee is not None and alert.assignee == seen_by.name
     return mine, seen_by.may("alerts:write")
+
+
+def _came_again(alert: Alert, left_s: float) -> bool:
+    """Tell whether who has a High alert must answer soon, because it came again after they took it."""
+    held = alert.state in {AlertState.ACCEPTED, AlertState.ON_SITE}
+    return held and alert.severity is Severity.HIGH and alert.count > 1 and left_s <= alert.accept_within_s
 
 
 def zone_of(registry: Registry, tenant: str) -> ZoneInfo:

@@ -1,9 +1,11 @@
 """What people at work see of each other, and the break that they take, in a real browser."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -41,6 +43,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
+@contextmanager
+def lead_of(house: House) -> Iterator[httpx.Client]:
+    """Give a client that is signed in as the one who may change plans."""
+    with house.client(headers={"Origin": house.url}) as lead:
+        lead.post("/login", data={"name": "lead", "password": WORD})
+        lead.headers["X-Vaka-Token"] = lead.get("/api/v1/session").json()["forgery_token"]
+        yield lead
+
+
 def plan(house: House) -> None:
     """Bring in two people, who work for two days."""
     now = datetime.now(UTC)
@@ -48,12 +59,20 @@ def plan(house: House) -> None:
     shifts = "staff,team,since,until\n" + "".join(
         f"{one},night,{since},{until}\n" for one in ("staff-17", "staff-18")
     )
-    with house.client(headers={"Origin": house.url}) as lead:
-        lead.post("/login", data={"name": "lead", "password": WORD})
-        lead.headers["X-Vaka-Token"] = lead.get("/api/v1/session").json()["forgery_token"]
+    with lead_of(house) as lead:
         for kind, text in (("staff", STAFF), ("shifts", shifts)):
             told = lead.post(f"/api/v1/people/{kind}", params={"source": kind}, content=text.encode())
             assert told.status_code == 200, told.text
+
+
+@pytest.fixture(autouse=True)
+def nothing_open(whole: House) -> Iterator[None]:
+    """Close what a test leaves open, as the lead."""
+    yield
+    with lead_of(whole) as lead:
+        for alert in whole.alerts():
+            said = {"outcome": "test", "seen_count": alert.count}
+            lead.post(f"/api/v1/alerts/{alert.id}/close", json=said).raise_for_status()
 
 
 def signed_in(browser: Browser, house: House, name: str, *, script: bool = True) -> Page:
@@ -87,6 +106,24 @@ def test_who_has_taken_an_alert_stands_on_the_card_of_the_others(browser: Browse
     one.get_by_text("Avsluta …").click()
     one.get_by_role("button", name="Falskt larm").click()
     expect(other.locator("article")).to_have_count(0)
+    one.context.close()
+    other.context.close()
+
+
+def test_who_has_an_alert_is_asked_to_answer_when_it_comes_again(browser: Browser, whole: House) -> None:
+    one, other = signed_in(browser, whole, "staff-17"), signed_in(browser, whole, "staff-18")
+    whole.send("t/gps-1", "alarm.manual")
+    one.get_by_role("button", name="På plats").click()
+    expect(one.locator("article")).to_contain_text("Avsluta senast om")
+    whole.send("t/gps-1", "alarm.manual")
+    expect(one.locator("article")).to_contain_text("Larmet kom igen. Svara inom")
+    expect(other.locator("article")).to_contain_text("Går vidare om")
+    one.get_by_role("button", name="Jag är kvar").click()
+    expect(one.locator("article")).to_contain_text("Avsluta senast om")
+    one.wait_for_timeout(1600)  # now somebody can have read that it came again
+    one.get_by_text("Avsluta …").click()
+    one.get_by_role("button", name="Provlarm").click()
+    expect(one.locator("article")).to_have_count(0)
     one.context.close()
     other.context.close()
 
