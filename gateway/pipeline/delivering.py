@@ -45,7 +45,8 @@ CLIMBS: Mapping[Severity, Climb] = {
 def deliver(state: State, frame: Frame, alert: Alert, recipient: str, deadline: datetime) -> None:
     """Ring one recipient (a team or a person on duty) for an alert that must be answered by `deadline`.
 
-    Where an earlier ring had to go on to the later channels unseen, the next one does not wait as long.
+    Where an earlier ring had to go on to the later channels unseen, the next one does not wait as long; nor
+    where a High alert was shown, and nobody answered in its time: a page that is open is no person.
     """
     before = _of(state, alert.id, recipient)
     for one in before:
@@ -54,7 +55,7 @@ def deliver(state: State, frame: Frame, alert: Alert, recipient: str, deadline: 
     first = tuple(channel for channel in state.channels if channel not in LATER)
     ring = _Ring(alert, recipient, deadline, alert.step, alert.version, frame.position)
     _send(state, ring, first, rung=0)
-    if not _hopeful(_of(state, alert.id, recipient), ring.round):
+    if _unheeded(state, alert, before) or not _hopeful(_of(state, alert.id, recipient), ring.round):
         _climb(state, ring, after="")
     else:
         _wait(state, ring, _climbed_at(before))
@@ -175,6 +176,13 @@ def _climb(state: State, ring: _Ring, after: str) -> None:
     state.disarm(_timer_key(ring.alert.id, ring.recipient))
     channels = CLIMBS[ring.alert.severity].channels
     _send(state, ring, [one for one in channels if one in state.channels], rung=1, after=after)
+
+
+def _unheeded(state: State, alert: Alert, before: Sequence[Delivery]) -> bool:
+    """Tell whether a High alert was shown to the recipient before, and its time ran out all the same."""
+    if alert.severity is not Severity.HIGH or alert.state is not AlertState.OFFERED:
+        return False
+    return any(one.state is DeliveryState.DISPLAYED and one.deadline <= state.now for one in before)
 
 
 def _climbed_at(before: Sequence[Delivery]) -> datetime | None:

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertEntry, AlertState
@@ -254,6 +255,11 @@ class State:
         timer = self._timers.pop(key)
         self.changes.timers[key] = None
         return timer
+
+    def put_off(self, pause: timedelta) -> None:
+        """Move every timer that is due to a moment after the present one."""
+        while (timer := self.pop_due(self.now)) is not None:
+            self.arm(replace(timer, due_at=self.now + pause))
 
     def _enqueue(self, timer: Timer) -> None:
         self._timers[timer.key] = timer

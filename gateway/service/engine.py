@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from time import perf_counter
 from typing import ParamSpec, Protocol, TypeVar
@@ -21,7 +22,7 @@ from gateway.contract import (
     Store,
     StoreUnavailableError,
 )
-from gateway.model.frame import Frame, Transport
+from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
@@ -41,6 +42,9 @@ FEWEST = 4
 SMOOTHING = 0.1
 NONE_KNOWN: frozenset[str] = frozenset()
 POISON = "the engine failed on this frame; its bytes are kept here"
+NOT_DONE = "the gateway failed on this: it was not carried out"
+PUT_OFF = timedelta(seconds=60)
+"""When the timers of a tick that failed as a whole are tried again, so that it does not come without end."""
 
 
 class Observer(Protocol):
@@ -223,6 +227,11 @@ class Engine:
             return
         poison = group[0][0]
         force_setattr(poison, "position", self.cursor + 1)
+        if poison.transport is Transport.CLOCK:
+            self.state.come_to(poison.received_at)
+            self.state.put_off(PUT_OFF)
+        if poison.transport in INTERNAL:
+            self.state.changes.refusals[poison.position] = NOT_DONE
         self.state.quarantine(poison, "", POISON, "engine")
         self.state.trace(Trace(poison.position, "engine", Verdict.QUARANTINED, POISON, "engine"))
         changes = self.state.take_changes()
@@ -236,7 +245,10 @@ class Engine:
         await self._persistently(self._thread, self._write, changes, cursor)
         self.cursor = cursor
         for observer in self._observers:
-            observer.publish(changes, cursor)
+            try:
+                observer.publish(changes, cursor)
+            except Exception:  # what is on disk must not be taken for lost, whoever fails on hearing of it
+                log.exception("an observer failed on the commit up to frame %d", cursor)
         self._intake.tell(group)
 
     def _write(self, changes: Changes, cursor: int) -> None:

@@ -74,6 +74,15 @@ def test_a_displayed_receipt_in_time_keeps_the_phone_quiet(town: Town) -> None:
     assert channels(town.later(seconds=20)) == []
 
 
+def test_a_high_alert_that_was_shown_and_not_answered_in_time_rings_by_telephone_too(town: Town) -> None:
+    first = sos(town)
+    tell(town, first["page"], "displayed")
+    town.later(seconds=30)
+    assert channels(town.send(PENDANT, "alarm.manual")) == FIRST, "pressed again: they still have their time"
+    rung = [channels(town.later(seconds=60)) for _ in range(6)]
+    assert sorted([*FIRST, *LATER]) in rung, "shown to them once, and not answered"
+
+
 def test_a_displayed_receipt_that_comes_late_stops_what_is_not_sent_yet(town: Town) -> None:
     first = sos(town)
     tell(town, first["webpush"], "sent")

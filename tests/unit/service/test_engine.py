@@ -18,7 +18,7 @@ from gateway.stores.sqlite_store import SqliteStore
 from gateway.stores.state_reader import StateReader
 from rules.base import BaseRule
 from tests.unit.pipeline.town import LOCK, PENDANT, START
-from tests.unit.service.rig import Rig, SetClock, rig
+from tests.unit.service.rig import Rig, Seen, SetClock, rig
 
 
 def event(device: str, word: str, id_: str, *, ago: timedelta = timedelta(0)) -> tuple[str, bytes]:
@@ -208,6 +208,74 @@ def test_a_walk_that_breaks_quarantines_the_frame_that_breaks_it(
             await found.send(*event(LOCK, "heartbeat", "last"))
             assert len(found.store.events(device=LOCK)) == 3
             assert len(found.store.quarantined()) == 1
+
+    run(work())
+
+
+def test_an_observer_that_fails_makes_no_frame_a_second_one(tmp_path: Path) -> None:
+    class Breaks(Seen):
+        broken = 0
+
+        def publish(self, changes: Changes, cursor: int) -> None:
+            self.broken += cursor and len(changes.frames)
+            raise KeyError("a fault of the page")
+
+    async def work() -> None:
+        async with rig(tmp_path) as found:
+            breaks, before = Breaks(), found.journal.last()
+            found.engine._observers = (breaks, *found.engine._observers)
+            await asyncio.gather(*(found.send(f"x/{number}", b"1") for number in range(3)))
+            taken = [frame.channel for frame in found.journal.read(before, 9) if frame.channel != "tick"]
+            assert taken == ["x/0", "x/1", "x/2"]
+            assert breaks.broken
+            assert found.seen.cursor == found.journal.last()
+
+    run(work())
+
+
+def test_a_person_is_told_when_their_answer_could_not_be_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_state: State, _frame: Frame) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr("gateway.pipeline.walk.answer", fails)
+
+    async def work() -> None:
+        async with rig(tmp_path) as found:
+            position = await found.send("alert/x/accept", b'{"actor":"a"}', Transport.PERSON)
+            (told,) = [one.refusals[position] for one in found.seen.commits if position in one.refusals]
+            assert "not carried out" in told
+
+    run(work())
+
+
+def test_a_tick_that_fails_comes_again_after_a_while_and_not_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = "gateway.pipeline.walk._finish"
+
+    def fails(_state: State, _frame: Frame) -> None:
+        raise KeyError("a fault of ours")
+
+    async def work() -> None:
+        clock = SetClock()
+        async with rig(tmp_path, clock) as found:
+            await found.send(*event(PENDANT, "alarm.manual", "a"))
+            with monkeypatch.context() as broken:
+                broken.setattr(finish, fails)
+                clock.forward(seconds=61)
+                async with asyncio.timeout(10):
+                    while not found.store.quarantined():
+                        await asyncio.sleep(0.001)
+            for number in range(20):
+                await found.send(*event(LOCK, "heartbeat", f"between {number}"))
+            ticks = [one for one in found.journal.read(0, 99) if one.channel == "tick"]
+            assert len(ticks) <= 3, "a tick that comes at once again and again would be as many as the frames"
+            clock.forward(seconds=61)
+            async with asyncio.timeout(10):
+                while [alert.step for alert in found.store.load().alerts.values()] != [1]:
+                    await asyncio.sleep(0.001)
 
     run(work())
 
