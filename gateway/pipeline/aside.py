@@ -53,7 +53,8 @@ def suppress(state: State, alert: Alert, actor: str, frame: Frame, note: str, by
         raise Refused(f"by: found {by!r}; allowed: another open alert of the same tenant")
     if speaker.state in ASIDE or speaker.suppressed_by:
         raise Refused(f"by: {by} is set aside itself")
-    aside = replace(_set(alert, AlertState.SUPPRESSED, state.now + SUPPRESSED_FOR), suppressed_by=speaker.id)
+    until = state.now + min(SUPPRESSED_FOR, _longest_shelf(alert))
+    aside = replace(_set(alert, AlertState.SUPPRESSED, until), suppressed_by=speaker.id)
     history.write(state, aside, "suppressed", frame, actor=actor, detail=f"by {by}: {note}".rstrip(": "))
 
 
