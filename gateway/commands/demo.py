@@ -15,6 +15,7 @@ from gateway.commands.serve import serve
 from gateway.config import Settings
 from gateway.contract import ConfigurationError
 from gateway.model.alert import Alert
+from gateway.model.synthetic import SYNTHETIC
 from gateway.service.clock import FastClock
 from gateway.wiring import Gateway
 
@@ -111,7 +112,7 @@ async def _tell(gateway: Gateway) -> None:
     async with gateway.board.subscribe() as updates:
         async for update in updates:
             for alert in update.alerts:
-                if alert.id not in told:
+                if alert.id not in told and alert.tenant != SYNTHETIC:
                     told.add(alert.id)
                     print(_say(alert, gateway.page), flush=True)  # noqa: T201 - as above
 

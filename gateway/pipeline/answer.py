@@ -141,10 +141,11 @@ def _renew(state: State, alert: Alert, words: Answer, frame: Frame, eta: datetim
     if alert.state is not AlertState.ACCEPTED or alert.deadline is None:
         return
     if eta is None and alert.eta is not None:
-        eta = state.now + STILL_ON_THE_WAY
+        eta = max(alert.eta, state.now + STILL_ON_THE_WAY)
     if eta is None and alert.deadline - state.now >= lease / 2:
         return
-    if eta is not None and alert.eta is not None and eta <= alert.eta and words.eta_s is None:
+    cut = alert.eta is not None and alert.deadline < alert.eta  # it came again: they are asked, and answer
+    if eta is not None and alert.eta is not None and eta <= alert.eta and words.eta_s is None and not cut:
         return
     renewed = _taken(state, alert, words.actor, eta)
     history.write(state, renewed, "confirmed", frame, actor=words.actor, detail=_eta(eta, words.note))

@@ -172,6 +172,18 @@ def test_a_new_time_of_arrival_moves_the_watch_and_so_does_still_on_the_way(crew
     assert crew.alert(sos).eta == crew.now + timedelta(minutes=15)
 
 
+def test_who_is_asked_again_on_the_way_keeps_the_alert_by_saying_so(crew: Crew) -> None:
+    sos = crew.sos()
+    crew.answer(sos, "accept", "staff-1", eta_s=1800)
+    arrives_at = crew.alert(sos).eta
+    crew.later(minutes=1)
+    assert crew.sos() == sos, "pressed again"
+    assert crew.alert(sos).deadline == crew.now + timedelta(seconds=60)
+    assert actions(crew.answer(sos, "accept", "staff-1")) == ["confirmed"]
+    assert crew.alert(sos).eta == arrives_at
+    assert not rung(crew.later(minutes=10))
+
+
 @pytest.mark.parametrize("word", ["lock.unlocked", "visit.started"])
 def test_a_lock_or_visit_with_their_credential_shows_that_they_are_there(word: str) -> None:
     crew = with_credential()
