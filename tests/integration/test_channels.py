@@ -96,7 +96,7 @@ def world(services: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     for log in (elks.texts, elks.calls, elks.answers, elks.heard, push.taken, mail.messages):
         log.clear()
     webhook.events.clear()
-    mail.answer = ""
+    mail.answer, mail.slow_s = "", 0.0
     climb_after(monkeypatch, 1.0)
     monkeypatch.setattr(dispatch, "DELIVER_WITHIN_S", 1.0)
     port = free_port()
@@ -260,6 +260,45 @@ def test_a_slow_provider_delays_no_other_channel(world: World) -> None:
     assert time.monotonic() - started < 4
     world.until(lambda: world.attempts(alert, "sms")[0].state is DeliveryState.FAILED)
     assert world.attempts(alert, "sms")[0].reason == "no answer within 1 s"
+
+
+@pytest.mark.parametrize("channel", ["sms", "voice", "webpush", "webhook", "email"])
+def test_a_channel_that_is_slow_fails_by_its_time_and_is_tried_again(world: World, channel: str) -> None:
+    world.elks.habits[NUMBER] = NOBODY
+    if channel == "email":
+        world.mail.slow_s = 30
+    else:
+        _faults_of(world, channel).slow_s = 30
+    alert = world.press()
+    world.until(lambda: len(world.attempts(alert, channel)) > 1)
+    first, second = world.attempts(alert, channel)[:2]
+    assert (first.state, first.reason) == (DeliveryState.FAILED, "no answer within 1 s")
+    assert (second.after, second.attempt) == (first.id, 2)
+    free = "email" if channel in {"sms", "voice"} else "sms"
+    world.until(lambda: world.deliveries(alert)[free].state in {DeliveryState.SENT, DeliveryState.DELIVERED})
+
+
+@pytest.mark.parametrize("channel", ["sms", "voice", "webpush", "webhook"])
+def test_a_channel_whose_provider_fails_is_tried_again_until_it_works(world: World, channel: str) -> None:
+    world.elks.habits[NUMBER] = NOBODY
+    faults = _faults_of(world, channel)
+    faults.fail = 500
+    alert = world.press()
+    world.until(lambda: len(world.attempts(alert, channel)) > 1)
+    faults.fail = 0
+    assert "HTTP 500" in world.attempts(alert, channel)[0].reason
+    proved = {DeliveryState.SENT, DeliveryState.DELIVERED}
+
+    def works() -> bool:
+        later = world.attempts(alert, channel)[1:]
+        return any(one.state in proved or one.reason == "not answered: failed" for one in later)
+
+    world.until(works)
+
+
+def _faults_of(world: World, channel: str) -> Faults:
+    services = {"webpush": world.push.faults, "webhook": world.webhook.faults}
+    return services.get(channel, world.elks.faults)
 
 
 def test_a_push_service_that_fails_sends_the_alert_on_at_once(world: World) -> None:
