@@ -13,6 +13,7 @@ from gateway.plugins import load_rules
 from gateway.rule_files import examine, joined, own_rules
 from rules.language.lint import parse
 from rules.language.predicate import MAX_SOURCE, Predicate, PredicateError, check_source
+from rules.library import LIBRARY
 
 WITHIN_S = 5.0
 """Processor time, so that a busy machine does not decide."""
@@ -163,6 +164,72 @@ def test_a_hostile_file_is_refused_with_one_clear_line_within_seconds(
     assert faults[0].startswith(f"{file}: {line}"), faults[0]
     assert "; allowed: " in faults[0] or "; expected " in faults[0]
     assert all("\n" not in fault and len(fault) < 600 for fault in faults)
+
+
+@pytest.mark.parametrize(("text", "line"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_the_reader_itself_refuses_it_with_the_same_line(text: str, line: str) -> None:
+    """The child process is a second wall, not the first: what is said does not depend on it."""
+    faults = LIBRARY.read_one("hostile.toml", text)
+    assert not faults if line.startswith("vectors '") else faults[0].startswith(f"hostile.toml: {line}")
+
+
+TWO_KINDS = """count = { n = "open_s", window = "open_s" }
+hysteresis = { value = "open_s", on = "open_s", off = "open_s" }"""
+WRONG = {
+    "a state of no rule": ('state = "active"', 'state = "sleeping"', "state: found 'sleeping'"),
+    "no number for a word": ("open_s = 600", "", "trigger.0.for: found 'open_s'; allowed: a name under"),
+    "a number nobody reads": ("open_s = 600", "open_s = 600\nidle_s = 1", "numbers.idle_s: found a number"),
+    "an unknown key": ('severity = "low"', 'severity = "low"\nseverty = "high"', "trigger.0.severty: found"),
+    "two kinds of gathering": (
+        'for = "open_s"',
+        TWO_KINDS,
+        "trigger.0: found a dict; allowed: a trigger has at most one of count",
+    ),
+    "for and absent": (
+        'for = "open_s"',
+        'for = "open_s"\nabsent = { on = ["door.closed"], within = "open_s" }',
+        "trigger.0: found a dict; allowed: a trigger has at most one of for and absent",
+    ),
+    "within and by": (
+        'for = "open_s"\n',
+        'absent = { on = ["door.closed"], within = "open_s", by = "12:00" }\n',
+        "trigger.0.absent: found a dict; allowed: absent has exactly one of within and by",
+    ),
+    "by without since": (
+        'for = "open_s"\n',
+        'absent = { on = ["door.closed"], by = "12:00" }\n',
+        "trigger.0.absent: found a dict; allowed: by needs since",
+    ),
+    "an unknown event": ('on = ["door.opened"]', 'on = ["door.ajar"]', "trigger.0.on: found 'door.ajar'"),
+    "a device of no kind": ("budget = 1.0", 'budget = 1.0\ndevices = ["gate"]', "devices: found 'gate'"),
+    "bounds of nothing": (
+        "[texts.sv]",
+        "[bounds]\nidle_s = [1, 2]\n\n[texts.sv]",
+        "file: found a dict; allowed: bounds names",
+    ),
+    "a number out of its bounds": (
+        "[texts.sv]",
+        "[bounds]\nopen_s = [1, 2]\n\n[texts.sv]",
+        "file: found a dict; allowed: numbers.open_s",
+    ),
+    "an answer to no question": ("WHEN", "local.rain > 0", "trigger.0.when: found local.rain"),
+    "no field of that event": ("WHEN", "event.colour == 'x'", "trigger.0.when: found event.colour"),
+    "a hidden number": ("WHEN", "has(event.open_s) && event.open_s > 17", "trigger.0.when: found the number"),
+    "correlated devices of no home": (
+        'for = "open_s"',
+        'correlate = { key = "person", with = [{ on = ["motion.detected"] }], within = "open_s" }',
+        "subject: found 'device'; allowed: 'home'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "line"), WRONG.values(), ids=WRONG.keys())
+def test_a_document_that_does_not_hold_together_is_refused(old: str, new: str, line: str) -> None:
+    text = GOOD.replace(old, new, 1)
+    text = text.replace("WHEN", "true")
+    document, faults = parse(text)
+    assert document is None
+    assert any(fault.startswith(line) for fault in faults), faults
 
 
 def test_a_field_that_may_be_missing_is_asked_for_with_has() -> None:
