@@ -11,6 +11,7 @@ from gateway.model.people import Context, ContextKind
 from gateway.model.status import Timer
 from gateway.model.vocabulary import DeviceKind
 from rules.base import ACCEPT_HIGH_S, NOTHING, BaseRule
+from rules.offline import OfflineRule
 from rules.presence import gone_since
 from rules.times import happened_at, lateness
 
@@ -18,30 +19,16 @@ AHEAD_S = 400 * 86_400
 """How far ahead a planned visit is looked for."""
 
 
-class LockOffline(BaseRule):
-    """Away an hour before a visit: Low; still away when it begins: bring the spare key (5.3 L6).
-
-    One timer, "watch", moves to the next moment at which that can become true.
-    """
+class LockOffline(OfflineRule):
+    """Away an hour before a visit: Low; still away when it begins: bring the spare key (5.3 L6)."""
 
     id: ClassVar[str] = "lock_offline_visit"
     catalogue: ClassVar[str] = "L6"
+    kind: ClassVar[DeviceKind] = DeviceKind.LOCK
     listens: ClassVar[frozenset[str]] = frozenset({"device.offline", "device.online", "context.visit"})
     before: timedelta = timedelta(minutes=60)
     grace: timedelta = timedelta(seconds=60)
     accept_s: float = 30 * 60
-
-    def on_enrolled(self, at: Situation) -> Sequence[Decision]:
-        """Watch from now on."""
-        return self._watch(at) if at.device.kind is DeviceKind.LOCK else NOTHING
-
-    def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
-        """Look after the grace when it goes, clear when it comes."""
-        if at.device.kind is not DeviceKind.LOCK:
-            return NOTHING
-        if at.status().offline:
-            return [Arm(name="watch", due_at=at.now + self.grace)]
-        return [*self._back(at), *self._watch(at)] if event.type == "device.online" else NOTHING
 
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """Judge the moment, and find the next one."""

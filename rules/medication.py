@@ -11,6 +11,7 @@ from gateway.model.registry import Window
 from gateway.model.status import Timer
 from gateway.model.vocabulary import DeviceKind, MedicationValues
 from rules.base import ACCEPT_LOW_S, NOTHING, BaseRule, arm_once
+from rules.offline import OfflineRule
 from rules.planned import PlannedRule, kept, overdue, subject_of
 from rules.presence import gone_since, heard_at, silence_allowed
 from rules.times import (
@@ -196,7 +197,7 @@ class DispenserJam(BaseRule):
         ]
 
 
-class DispenserOffline(BaseRule):
+class DispenserOffline(OfflineRule):
     """A dispenser out of reach before a dose, or for four hours: a visit for the dose (alert rules, 5.2 D7).
 
     One timer, "watch", moves to the next moment at which that can become true; nothing is done for
@@ -205,24 +206,13 @@ class DispenserOffline(BaseRule):
 
     id: ClassVar[str] = "dispenser_offline_dose"
     catalogue: ClassVar[str] = "D7"
+    kind: ClassVar[DeviceKind] = DeviceKind.DISPENSER
     listens: ClassVar[frozenset[str]] = frozenset({"device.offline", "device.online"})
     before_dose: timedelta = timedelta(minutes=60)
     too_long: timedelta = timedelta(hours=4)
     grace: timedelta = timedelta(seconds=60)
     look_again: timedelta = timedelta(minutes=5)
     accept_s: float = 20 * 60
-
-    def on_enrolled(self, at: Situation) -> Sequence[Decision]:
-        """Watch from now on."""
-        return self._watch(at) if at.device.kind is DeviceKind.DISPENSER else NOTHING
-
-    def on_event(self, event: Event, at: Situation) -> Sequence[Decision]:
-        """Look after the grace when it goes, clear when it comes."""
-        if at.device.kind is not DeviceKind.DISPENSER:
-            return NOTHING
-        if at.status().offline:
-            return [Arm(name="watch", due_at=at.now + self.grace)]
-        return [*self._back(at), *self._watch(at)] if event.type == "device.online" else NOTHING
 
     def on_timer(self, timer: Timer, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """Judge the moment, and find the next one."""

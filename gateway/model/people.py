@@ -14,7 +14,6 @@ DELEGATION = "delegation"
 KEYS = "keys"
 """Competence: may open the homes of the team without anybody's help."""
 NURSE = "nurse"
-LEAD = "lead"
 MAX_TURNS = 366
 
 

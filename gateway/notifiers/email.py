@@ -13,7 +13,7 @@ from gateway.notifiers.words import line, subject
 from gateway.service.means import Means
 
 TIMEOUT_S = 10.0
-TRANSIENT_FROM, PERMANENT_FROM = 400, 500
+PERMANENT_FROM = 500
 
 
 class EmailNotifier:

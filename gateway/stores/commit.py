@@ -16,6 +16,8 @@ from gateway.stores.sqlite_journal import row_of_frame
 KEEP_TRACES = 200_000
 KEEP_QUARANTINED = 200_000
 """Newest remarks and quarantined frames that are kept; older ones are counted by the journal alone."""
+FRAME_COLUMNS = 7
+"""The first columns of a frame are those of its quarantine too: all but flags and fault."""
 PRUNE: tuple[Statement, ...] = (
     ("DELETE FROM traces WHERE id <= (SELECT max(id) FROM traces) - ?", [(KEEP_TRACES,)]),
     (
@@ -83,15 +85,4 @@ def _delivery_row(delivery: Delivery) -> Row:
 
 
 def _quarantine_row(frame: Frame, device: str, reason: str, clause: str) -> Row:
-    return (
-        frame.position,
-        to_us(frame.received_at),
-        frame.transport.value,
-        frame.channel,
-        frame.payload,
-        frame.ingress,
-        frame.source,
-        device,
-        reason,
-        clause,
-    )
+    return (*row_of_frame(frame)[:FRAME_COLUMNS], device, reason, clause)

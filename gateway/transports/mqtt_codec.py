@@ -1,7 +1,5 @@
 """MQTT bytes to packets and back, MQTT 5.0 and 3.1.1 alike, over the Rust codec `mqtt5`."""
 
-from collections.abc import Sequence
-
 import mqtt5
 
 from gateway.transports.mqtt_311 import encode_311, upgraded
@@ -249,8 +247,3 @@ def encode(packet: Packet, level: int) -> bytes:
     if isinstance(packet, mqtt5.PublishPacket) and len(packet.payload) > _LARGEST_BODY_BYTES - 0x1FFFF:
         raise ValueError("a payload of more than MQTT can carry")
     return encode_311(packet) if level == MQTT_311 else packet.write()
-
-
-def encode_all(packets: Sequence[Packet], level: int) -> bytes:
-    """Write several packets as one run of bytes, for one write to the socket."""
-    return b"".join(encode(packet, level) for packet in packets)

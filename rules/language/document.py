@@ -20,7 +20,6 @@ Anchor = Annotated[
 """A planned moment: the ends of doses, looks and visits, or a local time of every day."""
 ANY = "any"
 """In `on`: events of every type."""
-SLOT_VALUE = "battery_percent"
 
 
 class _Part(BaseModel):

@@ -32,11 +32,6 @@ class Daily(msgspec.Struct, frozen=True):
         return day.replace(hour=self.hour, minute=self.minute, second=0, microsecond=0)
 
 
-def midnight_after(day: datetime) -> datetime:
-    """Return the next local midnight."""
-    return (day + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that makes one device this device; `name` is its part of the topic, `home_at` degrees."""
 
