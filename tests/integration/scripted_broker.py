@@ -69,9 +69,11 @@ async def scripted(answer: Answer = politely) -> AsyncIterator[ScriptedBroker]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visit = Visit(reader, writer)
         broker.visits.append(visit)
-        with suppress(ConnectionError):
-            await visit.listen(answer)
-        writer.close()
+        try:
+            with suppress(ConnectionError):
+                await visit.listen(answer)
+        finally:  # a test that ends cancels this in the middle
+            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     broker = ScriptedBroker(server.sockets[0].getsockname()[1])
