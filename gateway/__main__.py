@@ -23,7 +23,7 @@ from gateway.commands.serve import set_up_logging
 from gateway.config import Settings, load_settings
 from gateway.contract import VakaError
 from gateway.pipeline.walk import Walk
-from gateway.plugins import load_adapters, load_rules
+from gateway.plugins import command_groups, load_adapters, load_rules
 from gateway.preflight import examine
 from gateway.transports.mqtt_listener.credentials import hash_secret, new_password
 from gateway.wiring import PartFailedError
@@ -264,7 +264,19 @@ def _directory(config: Path | None, data: Path | None) -> Path:
     return data or settings.data_dir
 
 
+def _add_group(name: str, run: Callable[..., None]) -> None:
+    """Pass everything after the word on to the package that brings it."""
+    passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+    @app.command(name, context_settings=passed_on, help=f"More words: see vaka {name} --help.")
+    @_plainly
+    def group(context: typer.Context) -> None:
+        run(context.args)
+
+
 add_commands(app, _plainly)
+for _name, _run in command_groups().items():
+    _add_group(_name, _run)
 
 
 def main() -> None:

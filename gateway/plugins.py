@@ -1,8 +1,8 @@
 """Plugins: adapters, rules and channels as installed packages declare them, ours like a stranger's."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from importlib.metadata import entry_points
+from collections.abc import Callable, Collection, Iterable, Sequence
+from importlib.metadata import EntryPoint, entry_points
 
 from gateway.contract import Adapter, ConfigurationError, Notifier, Rule, RuleState, as_active
 from gateway.contract.library import RuleEntry
@@ -39,6 +39,18 @@ def load_notifiers(means: Means) -> dict[str, Notifier]:
     made: list[Notifier | None] = [entry.load()(means) for entry in entry_points(group="vaka.notifiers")]
     there = sorted((one for one in made if one is not None), key=lambda one: one.channel)
     return {notifier.channel: notifier for notifier in there}
+
+
+def command_groups() -> dict[str, Callable[..., None]]:
+    """Return further words of the `vaka` command by name; a package is loaded when its word is used."""
+    return {entry.name: _late(entry) for entry in entry_points(group="vaka.commands")}
+
+
+def _late(entry: EntryPoint) -> Callable[..., None]:
+    def run(arguments: Sequence[str]) -> None:
+        entry.load()(list(arguments), prog_name=f"vaka {entry.name}")
+
+    return run
 
 
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
