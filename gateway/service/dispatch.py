@@ -54,7 +54,7 @@ class Dispatcher:
         self._clock = clock
         self._alert = alert
         self._told = told
-        self._unwanted: list[tuple[Delivery, str]] = []
+        self._unwanted: asyncio.Queue[tuple[Delivery, str]] = asyncio.Queue()
 
     def load(self, snapshot: Snapshot) -> None:
         """Take up the deliveries that a stop left in the queue."""
@@ -109,17 +109,15 @@ class Dispatcher:
     def _put(self, delivery: Delivery, alert: Alert | None) -> None:
         way = self._ways.get(delivery.channel)
         if way is None:
-            self._unwanted.append((delivery, f"there is no channel {delivery.channel}"))
+            self._unwanted.put_nowait((delivery, f"there is no channel {delivery.channel}"))
             return
         wait_s = self._clock.wait_s(delivery.due_at) if delivery.due_at else 0.0
         way.lane.put(delivery, alert.severity.rank if alert else 0, wait_s)
 
     async def _turn_away(self) -> None:
         while True:
-            while self._unwanted:
-                delivery, reason = self._unwanted.pop()
-                await self._receipt(delivery, DeliveryState.FAILED, reason)
-            await asyncio.sleep(RECEIPT_AGAIN_S)
+            delivery, reason = await self._unwanted.get()
+            await self._receipt(delivery, DeliveryState.FAILED, reason)
 
     async def _work(self, way: Way, *, urgent: bool) -> None:
         while True:

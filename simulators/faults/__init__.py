@@ -1,0 +1,1 @@
+"""What lies between devices and gateway, and what can go wrong there."""

@@ -1,0 +1,139 @@
+"""The ports between a simulation's parts: what reaches the gateway, and who answers it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from gateway.contract import Changes
+from gateway.model.alert import Alert
+from gateway.model.delivery import Delivery
+from gateway.model.frame import Frame, Transport
+from gateway.model.registry import RegistryDocument
+from gateway.pipeline.walk import Walk
+from gateway.service.intake import Urgent
+from simulators.outputs import Message
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """A message as it reaches the gateway; `token` is what its sender hears back when it is on disk."""
+
+    at: datetime
+    device: str
+    message: Message
+    duplicate: bool = False
+    token: int = 0
+
+
+Acknowledged = Callable[[Sequence[int]], None]
+"""Hears the tokens of what is on disk."""
+Committed = Callable[[Changes, int], None]
+"""Hears of each commit, with the position of its last frame; changes nothing of it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a simulated gateway is made of: its steps, its registry, and who hears its phones."""
+
+    walk: Walk
+    urgent: Urgent
+    document: RegistryDocument
+    start: datetime
+    people: "People"
+
+    def registry(self) -> Frame:
+        """Return the registry as the frame that brings it in."""
+        payload = self.document.model_dump_json(exclude_defaults=True).encode()
+        return Frame(Transport.REGISTRY, "registry", payload, self.start, ingress="file")
+
+
+class Gateway(Protocol):
+    """The gateway as a simulation drives it; `acknowledged` and `committed` are set by whoever listens."""
+
+    acknowledged: Acknowledged
+    committed: Committed
+
+    def take(self, arrival: Arrival) -> None:
+        """Let a message arrive now."""
+        ...
+
+    def tell(self, frame: Frame) -> None:
+        """Let an answer, a receipt or the like arrive now."""
+        ...
+
+    def next_at(self) -> datetime | None:
+        """Return when it next does something by itself."""
+        ...
+
+    def come_to(self, now: datetime) -> None:
+        """Do all that is due by then; it is not later there than `now` afterwards."""
+        ...
+
+    def crash(self) -> None:
+        """Lose everything that is not on disk; nothing is heard until `restart`."""
+        ...
+
+    def restart(self, now: datetime) -> None:
+        """Go on from what is on disk."""
+        ...
+
+    def close(self) -> None:
+        """Release everything."""
+        ...
+
+
+class Medium(Protocol):
+    """What lies between the devices and the gateway."""
+
+    def carry(self, at: datetime, device: str, message: Message) -> None:
+        """Take what a device sends at that moment."""
+        ...
+
+    def link(self, at: datetime, device: str, *, up: bool) -> None:
+        """Hear that a device's own link comes up, or breaks without a goodbye."""
+        ...
+
+    def next_at(self) -> datetime | None:
+        """Return when something next arrives, or changes."""
+        ...
+
+    def arrivals(self, now: datetime) -> Sequence[Arrival]:
+        """Return what has arrived by then, in order."""
+        ...
+
+    def acknowledged(self, tokens: Sequence[int]) -> None:
+        """Hear what the gateway has on disk."""
+        ...
+
+
+class People(Protocol):
+    """Who answers: people at work with their phones."""
+
+    def ring(self, delivery: Delivery, alert: Alert, now: datetime) -> str:
+        """Let a phone ring; "" when the channel took it, or why not. ChannelFault for a dead channel."""
+        ...
+
+    def next_at(self) -> datetime | None:
+        """Return when somebody next does something."""
+        ...
+
+    def advance(self, now: datetime) -> Sequence[Frame]:
+        """Return what people and phones tell the gateway by then, in order."""
+        ...
+
+
+def frame_of(arrival: Arrival) -> Frame:
+    """Return a device's message as the listener would hand it in."""
+    message = arrival.message
+    return Frame(
+        transport=Transport.MQTT,
+        channel=message.topic,
+        payload=message.payload,
+        received_at=arrival.at,
+        ingress="listener",
+        source=arrival.device,
+        retained=message.retain,
+        duplicate=arrival.duplicate,
+    )

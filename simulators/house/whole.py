@@ -1,0 +1,143 @@
+"""The gateway's real intake, engine, store, board and dispatch, in virtual time: what a crash can hit."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from gateway.contract import Changes, Snapshot, Store, StoreUnavailableError
+from gateway.model.alert import Alert
+from gateway.model.delivery import Delivery
+from gateway.model.frame import Frame
+from gateway.service.board import Board
+from gateway.service.dispatch import Dispatcher
+from gateway.service.engine import Engine, Machinery
+from gateway.service.intake import LaneIntake
+from gateway.stores.sqlite_store import SqliteStore
+from simulators.house.port import Acknowledged, Arrival, Committed, People, Setting, frame_of
+from simulators.protocol.loop import VirtualClock, VirtualLoop
+
+QUEUE_FRAMES = 10_000
+BATCH = 64
+
+
+class Line:
+    """One channel of the dispatcher, which ends at simulated phones."""
+
+    def __init__(self, channel: str, people: People, clock: VirtualClock) -> None:
+        self.channel, self._people, self._clock = channel, people, clock
+
+    async def deliver(self, delivery: Delivery, alert: Alert) -> str:
+        """Let it ring."""
+        return self._people.ring(delivery, alert, self._clock.now())
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+class Whole:
+    """Everything between a way in and a channel is the gateway's own; the files are real."""
+
+    def __init__(self, setting: Setting, folder: Path) -> None:
+        self._setting, self._folder = setting, folder
+        self.loop = VirtualLoop()
+        self.clock = VirtualClock(self.loop, setting.start)
+        self.acknowledged: Acknowledged = lambda _tokens: None
+        self.committed: Committed = lambda _changes, _cursor: None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._start()
+        self.tell(setting.registry())
+        self.come_to(setting.start)
+
+    def open_store(self) -> Store:
+        """Open the files; a test may put a store that fails in between."""
+        return SqliteStore(self._folder / "state.db")
+
+    # --- Sender and Observer ---
+
+    def durable(self, tokens: Sequence[int]) -> None:
+        """Hear from the intake what is on disk."""
+        self.acknowledged(tokens)
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Nothing is taken up: the board and the dispatcher have it."""
+
+    def publish(self, changes: Changes, cursor: int) -> None:
+        """Pass a commit on."""
+        self.committed(changes, cursor)
+
+    # --- Gateway ---
+
+    def take(self, arrival: Arrival) -> None:
+        """Offer a message; where the intake holds back, its sender is not told and sends again."""
+        if self._tasks:
+            sender = self if arrival.token else None
+            self.intake.offer(frame_of(arrival), sender, arrival.token)
+
+    def tell(self, frame: Frame) -> None:
+        """Offer an answer, a receipt or the like."""
+        if self._tasks:
+            self.intake.offer(frame)
+
+    def next_at(self) -> datetime | None:
+        """Return when its loop has something to do."""
+        at_s = self.loop.next_s() if self._tasks else None
+        if at_s is None:
+            return None
+        return self.clock.start + timedelta(microseconds=ceil(at_s * 1e6))
+
+    def come_to(self, now: datetime) -> None:
+        """Let its loop run until then; raises what ended a part of it."""
+        self.loop.run_to(self.clock.at_s(now))
+        for task in self._tasks:
+            if task.done():
+                task.result()
+                raise RuntimeError(f"{task.get_name()} ended by itself")
+
+    def crash(self) -> None:
+        """Stop without a goodbye: the files stay as the last commit left them."""
+        self.store.close()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError, StoreUnavailableError):
+                self.loop.run_until_complete(task)
+        for left in asyncio.all_tasks(self.loop):
+            left.cancel()
+            with suppress(asyncio.CancelledError, StoreUnavailableError):
+                self.loop.run_until_complete(left)
+
+    def restart(self, now: datetime) -> None:
+        """Open the files again and go on."""
+        self.loop.run_to(self.clock.at_s(now))
+        self._start()
+        self.come_to(now)
+
+    def close(self) -> None:
+        """Stop in order: what waits is walked and committed."""
+        if self._tasks:
+            self.engine.stop()
+            self.loop.run_until_complete(self._tasks[0])
+            self.crash()
+        self.loop.close()
+
+    # --- parts ---
+
+    def _start(self) -> None:
+        self.store = self.open_store()
+        walk, people = self._setting.walk, self._setting.people
+        self.intake = LaneIntake(queue_frames=QUEUE_FRAMES, urgent=self._setting.urgent)
+        self.board = Board()
+        lines = {channel: Line(channel, people, self.clock) for channel in walk.channels}
+        self.dispatcher = Dispatcher(lines, self.intake, self.clock, self.board.alert)
+        machinery = Machinery(walk, self.store, self.intake, self.clock)
+        self.engine = Engine(machinery, [self.board, self.dispatcher, self], batch=BATCH)
+        self.engine.load()
+        self._tasks = [self._part(self.engine.run(), "engine"), self._part(self.dispatcher.run(), "dispatch")]
+
+    def _part(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        return self.loop.create_task(work, name=name)
