@@ -12,7 +12,8 @@ from gateway.model.frame import Frame, Transport
 from gateway.pipeline.decode import Decoded
 from gateway.pipeline.state import State
 from simulators.house.keep import Keep
-from simulators.house.port import Acknowledged, Arrival, Committed, Setting, frame_of
+from simulators.house.port import Acknowledged, Arrival, Committed, Setting, frame_of, fresh
+from simulators.outputs import Message
 
 BATCH = 512
 """Frames between two commits where nobody waits for one: a delivery is committed at once."""
@@ -42,6 +43,11 @@ class Fleet:
         if arrival.token:
             self._tokens.append(arrival.token)
         self._step(frame_of(arrival))
+
+    def link(self, at: datetime, device: str, will: Message, *, up: bool) -> None:
+        """Speak the last will of a connection that broke."""
+        if not up:
+            self.take(Arrival(at, device, fresh(will)))
 
     def tell(self, frame: Frame) -> None:
         """Walk an answer, a receipt or the like."""

@@ -40,7 +40,12 @@ class Player:
                 told(step)
         gateway.come_to(at)
         for arrival in medium.arrivals(at):
-            gateway.take(arrival)
+            seen = arrival.message
+            if isinstance(seen, Link):
+                will = self.stage.devices[arrival.device].will()
+                gateway.link(arrival.at, arrival.device, will, up=seen.up)
+            else:
+                gateway.take(arrival)
         for frame in self.people.advance(at):
             gateway.tell(frame)
         gateway.come_to(at)

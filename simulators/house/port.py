@@ -14,15 +14,18 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.registry import RegistryDocument
 from gateway.pipeline.walk import Walk
 from gateway.service.intake import Urgent
-from simulators.outputs import Message
+from simulators.outputs import Link, Message
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A message as it reaches the gateway; `token` is what its sender hears back when it is on disk."""
+    """A message as it reaches the gateway; `token` is what its sender hears back when it is on disk.
+
+    A `Link` instead of a message is what the gateway sees of the device's connection: there, or broken.
+    """
 
     at: datetime
     device: str
-    message: Message
+    message: Message | Link
     duplicate: bool = False
     token: int = 0
 
@@ -59,6 +62,10 @@ class Gateway(Protocol):
         """Let a message arrive now."""
         ...
 
+    def link(self, at: datetime, device: str, will: Message, *, up: bool) -> None:
+        """See a device's connection come, or break without a goodbye: then its last will is spoken."""
+        ...
+
     def tell(self, frame: Frame) -> None:
         """Let an answer, a receipt or the like arrive now."""
         ...
@@ -92,7 +99,7 @@ class Medium(Protocol):
         ...
 
     def link(self, at: datetime, device: str, *, up: bool) -> None:
-        """Hear that a device's own link comes up, or breaks without a goodbye."""
+        """Hear that a device's own link comes up, or breaks; what the gateway sees of it is an arrival."""
         ...
 
     def next_at(self) -> datetime | None:
@@ -127,6 +134,8 @@ class People(Protocol):
 def frame_of(arrival: Arrival) -> Frame:
     """Return a device's message as the listener would hand it in."""
     message = arrival.message
+    if isinstance(message, Link):
+        raise TypeError("a link is no message")
     return Frame(
         transport=Transport.MQTT,
         channel=message.topic,
@@ -137,3 +146,8 @@ def frame_of(arrival: Arrival) -> Frame:
         retained=message.retain,
         duplicate=arrival.duplicate,
     )
+
+
+def fresh(will: Message) -> Message:
+    """Return a last will as whoever speaks it hands it on: news, not something kept."""
+    return Message(will.topic, will.payload, will.qos)

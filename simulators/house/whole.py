@@ -17,7 +17,8 @@ from gateway.service.dispatch import Dispatcher
 from gateway.service.engine import Engine, Machinery
 from gateway.service.intake import LaneIntake
 from gateway.stores.sqlite_store import SqliteStore
-from simulators.house.port import Acknowledged, Arrival, Committed, People, Setting, frame_of
+from simulators.house.port import Acknowledged, Arrival, Committed, People, Setting, frame_of, fresh
+from simulators.outputs import Message
 from simulators.protocol.loop import VirtualClock, VirtualLoop
 
 QUEUE_FRAMES = 10_000
@@ -76,6 +77,11 @@ class Whole:
         if self._tasks:
             sender = self if arrival.token else None
             self.intake.offer(frame_of(arrival), sender, arrival.token)
+
+    def link(self, at: datetime, device: str, will: Message, *, up: bool) -> None:
+        """Speak the last will of a connection that broke."""
+        if not up:
+            self.take(Arrival(at, device, fresh(will)))
 
     def tell(self, frame: Frame) -> None:
         """Offer an answer, a receipt or the like."""
