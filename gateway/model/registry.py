@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime, time
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
 from gateway.model.alert import Route
 from gateway.model.people import Rotation, Staff
+from gateway.model.pilot import Pilot, check_pilot
 from gateway.model.records import Id, Record, Seconds, wrong
 from gateway.model.vocabulary import DeviceKind
 
@@ -107,11 +108,15 @@ class Home(Record):
 
 
 class Person(Record):
-    """A resident by opaque reference; `flags` come from the care plan (as `night_wandering`)."""
+    """A resident by opaque reference; `flags` come from the care plan (as `night_wandering`).
+
+    `sex` is for the national indicators alone, "" where it is not told.
+    """
 
     ref: Id
     home: Id
     flags: frozenset[str] = frozenset()
+    sex: Literal["", "female", "male"] = ""
 
 
 class Device(Record):
@@ -187,6 +192,7 @@ class RegistryDocument(Record):
     override: tuple[Override, ...] = ()
     staff: tuple[Staff, ...] = ()
     rotation: tuple[Rotation, ...] = ()
+    pilot: tuple[Pilot, ...] = ()
 
 
 class Registry:
@@ -208,6 +214,7 @@ class Registry:
         self.enrolments = _index("enrolment", document.enrolment, "device")
         self.staff = _index("staff", document.staff, "ref")
         self.rotations = _index("rotation", document.rotation, "id")
+        self.pilots = _index("pilot", document.pilot, "id")
         self.overrides = {
             (
                 own.rule,
@@ -265,6 +272,7 @@ class Registry:
         self._check_staff()
         self._check_devices()
         self._check_enrolments()
+        self._check_pilots()
 
     def _check_homes(self) -> None:
         for home in self.homes.values():
@@ -349,6 +357,13 @@ class Registry:
                 doubled = next((ref for ref in refs if refs.count(ref) > 1), None)
                 if doubled is not None:
                     raise wrong("enrolment", name, f"{key}.ref", doubled, "each once")
+
+    def _check_pilots(self) -> None:
+        for pilot in self.pilots.values():
+            self._refer("pilot", pilot.id, "tenant", pilot.tenant, self.tenants)
+            homes = [home.id for home in self.homes.values() if home.tenant == pilot.tenant]
+            theirs = [device for device in self.devices.values() if device.tenant == pilot.tenant]
+            check_pilot(pilot, homes, [one.id for one in theirs], [one.model for one in theirs])
 
     @staticmethod
     def _refer(kind: str, owner: str, key: str, name: str, known: Mapping[str, object]) -> None:
