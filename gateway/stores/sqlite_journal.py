@@ -1,5 +1,6 @@
 """The journal in SQLite: the frames of the state file, one after the other, to read."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.model.frame import Frame, Transport
@@ -19,6 +20,17 @@ class SqliteJournal:
         """Return at most `limit` frames with positions above `after`, in order."""
         query = "SELECT * FROM frames WHERE position > ? ORDER BY position LIMIT ?"
         return [_frame(row) for row in self._file.ask(query, (after, limit))]
+
+    def read_inside(self, before: int) -> Iterator[Frame]:
+        """Yield the registries, answers, plans and proofs with positions under `before`, a page at a time."""
+        query = (
+            "SELECT * FROM frames WHERE position > ? AND position < ? "
+            "AND transport IN ('registry', 'person', 'receipt') ORDER BY position LIMIT 1000"
+        )
+        after = 0
+        while rows := self._file.ask(query, (after, before)):
+            yield from map(_frame, rows)
+            after = rows[-1][0]
 
     def last(self) -> int:
         """Return the last position, 0 for an empty journal."""

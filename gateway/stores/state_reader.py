@@ -157,6 +157,21 @@ class StateReader:
         rows = self._reader.ask("SELECT * FROM quarantine ORDER BY frame DESC LIMIT ?", (limit,))
         return [_quarantined(row) for row in rows]
 
+    def failed_frames(self) -> frozenset[int]:
+        """Return the frames that the engine itself failed on, and that changed nothing."""
+        rows = self._reader.ask("SELECT frame FROM quarantine WHERE clause = 'engine'")
+        return frozenset(row[0] for row in rows)
+
+    def entries(self, first: int, last: int) -> list[AlertEntry]:
+        """Return the lines of history that frames from `first` to `last` wrote, in their order."""
+        query = "SELECT body FROM entries WHERE frame BETWEEN ? AND ? ORDER BY frame, alert, version"
+        return self._decoded(query, (first, last), AlertEntry)
+
+    def channels(self) -> frozenset[str]:
+        """Return every channel by which something was ever delivered."""
+        rows = self._reader.ask("SELECT DISTINCT json_extract(body, '$.channel') FROM deliveries")
+        return frozenset(row[0] for row in rows)
+
     def alerts_of_frame(self, frame: int) -> list[Alert]:
         """Return the alerts that a frame raised or changed."""
         query = "SELECT body FROM alerts WHERE id IN (SELECT alert FROM entries WHERE frame = ?)"
