@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from simulators.devices.base import Device
 from simulators.outputs import Output
@@ -9,6 +10,8 @@ from simulators.outputs import Output
 
 class AlarmButton(Device):
     """Tells of every press in a message of its own."""
+
+    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {"press", "cancel", "fall"}
 
     def press(self, now: datetime) -> list[Output]:
         """Call for help."""
@@ -30,6 +33,7 @@ class AlarmButton(Device):
 class SocialAlarm(AlarmButton):
     """A base unit with a pendant; tests itself once an evening."""
 
+    kind: ClassVar[str] = "social_alarm"
     firmware = "5.1.4"
 
     def live(self, now: datetime) -> None:
@@ -41,4 +45,5 @@ class SocialAlarm(AlarmButton):
 class FallDetector(AlarmButton):
     """A sensor worn or on the wall that only knows falls."""
 
+    kind: ClassVar[str] = "fall_detector"
     firmware = "1.9.0"

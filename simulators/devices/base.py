@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from gateway.contract.errors import ConfigurationError
 from simulators.chance import stream
 from simulators.outputs import Link, Message, Output, Step
 
@@ -51,7 +52,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 class Device:
     """A small state machine: `wake(now)` does what is due and returns the steps; no clock, no socket."""
 
+    kind: ClassVar[str] = ""
     firmware = "1.0.0"
+    ACTIONS: ClassVar[frozenset[str]] = frozenset({"switch_on", "go_down", "come_up", "hang"})
+    """What `act` lets happen to it: names of its methods."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -86,6 +90,14 @@ class Device:
             done = [Step(at, self.id, output) for output in action(at)]
             steps += [Step(at, self.id, None, note), *done] if note else done
         return steps
+
+    def act(self, now: datetime, name: str, **values: Any) -> Sequence[Output]:
+        """Let something happen to it now; ConfigurationError for what its kind cannot do."""
+        if name not in self.ACTIONS:
+            allowed = ", ".join(sorted(self.ACTIONS))
+            raise ConfigurationError(f"{self.id}: act = {name!r}; allowed for {self.kind}: {allowed}")
+        found: Sequence[Output] = getattr(self, name)(now, **values)
+        return found
 
     # -- life that every device has
 

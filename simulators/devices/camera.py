@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import ClassVar
 
 from simulators.devices.base import Daily, Device, Profile
 from simulators.outputs import Message, Output
@@ -13,6 +14,7 @@ class Camera(Device):
     Without a word in the script the person is seen. A look that finds nobody is repeated after 15 minutes.
     """
 
+    kind: ClassVar[str] = "camera"
     firmware = "6.4.0"
     second_look_min = 15
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import ClassVar
 
 from simulators.devices.base import Daily, Device, Profile
 from simulators.outputs import Output
@@ -10,6 +11,8 @@ from simulators.outputs import Output
 class Dispenser(Device):
     """`skip` holds the doses that the script lets nobody take; a jammed dispenser dispenses nothing."""
 
+    kind: ClassVar[str] = "medication_dispenser"
+    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {"jam", "clear_jam", "run_low"}
     firmware = "4.0.3"
 
     def __init__(self, profile: Profile) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from functools import partial
 from math import cos, pi, radians, sin
+from typing import ClassVar
 
 from simulators.devices.alarm import AlarmButton
 from simulators.devices.base import Profile
@@ -18,6 +19,8 @@ HOME = (59.0, 15.0)
 class GpsAlarm(AlarmButton):
     """`away_m` is how far from home it is led by the script; 0 is ordinary walking inside the zone."""
 
+    kind: ClassVar[str] = "gps_alarm"
+    ACTIONS: ClassVar[frozenset[str]] = AlarmButton.ACTIONS | {"wander"}
     firmware = "2.7.0"
     fix_s = 300.0
 

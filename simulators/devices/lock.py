@@ -1,7 +1,7 @@
 """A digital lock with a door sensor: staff visits, commands with an expiry, a bolt that can jam."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from simulators.devices.base import Device, Profile, fields
 from simulators.outputs import Output
@@ -16,6 +16,8 @@ DO = {"lock": "lock.locked", "unlock": "lock.unlocked"}
 class Lock(Device):
     """Locked from the start; `quiet` when the script alone decides who visits."""
 
+    kind: ClassVar[str] = "lock"
+    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {"unlock", "lock", "jam", "free", "night_exit"}
     firmware = "3.2.1"
 
     def __init__(self, profile: Profile) -> None:

@@ -1,6 +1,7 @@
 """Passive sensors: a door contact and a bed sensor."""
 
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from simulators.devices.base import Device
 from simulators.outputs import Output
@@ -9,6 +10,8 @@ from simulators.outputs import Output
 class DoorContact(Device):
     """Opens and closes with the life of the home until half past nine in the evening."""
 
+    kind: ClassVar[str] = "door_contact"
+    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {"open"}
     firmware = "1.1.0"
     last_hour = 21
 
@@ -34,6 +37,7 @@ class DoorContact(Device):
 class BedSensor(Device):
     """To bed between half past nine and half past ten, up once or twice, and back."""
 
+    kind: ClassVar[str] = "bed_sensor"
     firmware = "2.0.2"
 
     def live(self, now: datetime) -> None:

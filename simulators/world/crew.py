@@ -58,3 +58,19 @@ class Crew:
         at = now + timedelta(seconds=round(in_s, 3))
         frame = Frame(transport, channel, payload, at, ingress="simulation")
         heappush(self._agenda, (at, next(self._order), frame))
+
+
+class Nobody:
+    """Phones that take every message and are never looked at."""
+
+    def ring(self, _delivery: Delivery, _alert: Alert, _now: datetime) -> str:
+        """Take it, and show nothing."""
+        return ""
+
+    def next_at(self) -> datetime | None:
+        """Return None: nobody ever does anything."""
+        return None
+
+    def advance(self, _now: datetime) -> Sequence[Frame]:
+        """Return nothing."""
+        return ()
