@@ -1,7 +1,7 @@
 """The player: devices, medium, gateway and people taken through one virtual time, in one fixed order."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from simulators.house.port import Gateway, Medium, People
 from simulators.outputs import Link, Message, Step
@@ -29,7 +29,7 @@ class Player:
         self.gateway.come_to(until)
 
     def _moment(self, at: datetime, told: Told | None) -> None:
-        medium, gateway = self.medium, self.gateway
+        medium, gateway, at = self.medium, self.gateway, at.astimezone(UTC)
         for step in self.stage.advance(at):
             output = step.output
             if isinstance(output, Message):

@@ -17,7 +17,17 @@ from gateway.service.dispatch import Dispatcher
 from gateway.service.engine import Engine, Machinery
 from gateway.service.intake import LaneIntake
 from gateway.stores.sqlite_store import SqliteStore
-from simulators.house.port import Acknowledged, Arrival, Committed, People, Setting, frame_of, fresh
+from simulators.house.port import (
+    Acknowledged,
+    Arrival,
+    Committed,
+    Crashed,
+    Hangs,
+    People,
+    Setting,
+    frame_of,
+    fresh,
+)
 from simulators.outputs import Message
 from simulators.protocol.loop import VirtualClock, VirtualLoop
 
@@ -33,7 +43,11 @@ class Line:
 
     async def deliver(self, delivery: Delivery, alert: Alert) -> str:
         """Let it ring."""
-        return self._people.ring(delivery, alert, self._clock.now())
+        try:
+            return self._people.ring(delivery, alert, self._clock.now())
+        except Hangs as fault:
+            await asyncio.sleep(fault.after_s)
+            raise
 
     async def close(self) -> None:
         """Nothing to release."""
@@ -43,8 +57,8 @@ class Whole:
     """Everything between a way in and a channel is the gateway's own; the files are real."""
 
     def __init__(self, setting: Setting, folder: Path) -> None:
-        self._setting, self._folder = setting, folder
-        self.loop = VirtualLoop()
+        self.setting, self.folder = setting, folder
+        self.loop = self.make_loop()
         self.clock = VirtualClock(self.loop, setting.start)
         self.acknowledged: Acknowledged = lambda _tokens: None
         self.committed: Committed = lambda _changes, _cursor: None
@@ -53,9 +67,19 @@ class Whole:
         self.tell(setting.registry())
         self.come_to(setting.start)
 
+    def make_loop(self) -> VirtualLoop:
+        """Make the loop that everything runs on."""
+        return VirtualLoop()
+
+    def open_ways_in(self) -> None:
+        """Open what devices connect to, once the engine runs; here nothing, `take` is the way in."""
+
+    def lose_ways_in(self) -> None:
+        """Lose it again, as in a crash; the store is closed by then."""
+
     def open_store(self) -> Store:
         """Open the files; a test may put a store that fails in between."""
-        return SqliteStore(self._folder / "state.db")
+        return SqliteStore(self.folder / "state.db")
 
     # --- Sender and Observer ---
 
@@ -106,15 +130,16 @@ class Whole:
     def crash(self) -> None:
         """Stop without a goodbye: the files stay as the last commit left them."""
         self.store.close()
+        self.lose_ways_in()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         for task in tasks:
-            with suppress(asyncio.CancelledError, StoreUnavailableError):
+            with suppress(asyncio.CancelledError, StoreUnavailableError, Crashed):
                 self.loop.run_until_complete(task)
         for left in asyncio.all_tasks(self.loop):
             left.cancel()
-            with suppress(asyncio.CancelledError, StoreUnavailableError):
+            with suppress(asyncio.CancelledError, StoreUnavailableError, Crashed):
                 self.loop.run_until_complete(left)
 
     def restart(self, now: datetime) -> None:
@@ -135,15 +160,17 @@ class Whole:
 
     def _start(self) -> None:
         self.store = self.open_store()
-        walk, people = self._setting.walk, self._setting.people
-        self.intake = LaneIntake(queue_frames=QUEUE_FRAMES, urgent=self._setting.urgent)
+        walk, people = self.setting.walk, self.setting.people
+        self.intake = LaneIntake(queue_frames=QUEUE_FRAMES, urgent=self.setting.urgent)
         self.board = Board()
         lines = {channel: Line(channel, people, self.clock) for channel in walk.channels}
         self.dispatcher = Dispatcher(lines, self.intake, self.clock, self.board.alert)
         machinery = Machinery(walk, self.store, self.intake, self.clock)
         self.engine = Engine(machinery, [self.board, self.dispatcher, self], batch=BATCH)
         self.engine.load()
-        self._tasks = [self._part(self.engine.run(), "engine"), self._part(self.dispatcher.run(), "dispatch")]
+        self._tasks = [self.part(self.engine.run(), "engine"), self.part(self.dispatcher.run(), "dispatch")]
+        self.open_ways_in()
 
-    def _part(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def part(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a part that must not end by itself."""
         return self.loop.create_task(work, name=name)

@@ -5,6 +5,7 @@ import selectors
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
+from heapq import heappop
 from math import inf
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -39,7 +40,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def next_s(self) -> float | None:
         """Return when the next timer fires, None when there is none."""
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # asyncio's own heap
-        return min((timer.when() for timer in timers if not timer.cancelled()), default=None)
+        while timers and timers[0].cancelled():  # as the loop itself does in its next turn
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]  # counts what the heap still holds
+            heappop(timers)._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001 - the same
+        return timers[0].when() if timers else None
 
     def jump(self, wait_s: float | None) -> None:
         """Let the time pass that the loop would wait; stop where `run_to` ends."""
