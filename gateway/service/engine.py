@@ -77,15 +77,24 @@ class Engine:
     the next one is walked. A batch that fails (a rule, an adapter or a value that cannot be stored,
     past every guard before) is taken again frame by frame from the last commit, and the frame that
     fails alone goes to quarantine. `measured` is told the seconds of each commit, in the store's thread.
+    `longest_wait_s` may be long where the clock is never set.
     """
 
-    def __init__(self, machinery: Machinery, observers: Sequence[Observer], *, batch: int) -> None:
+    def __init__(
+        self,
+        machinery: Machinery,
+        observers: Sequence[Observer],
+        *,
+        batch: int,
+        longest_wait_s: float = MAX_WAIT_S,
+    ) -> None:
         self._walk = machinery.walk
         self._store = machinery.store
         self._intake = machinery.intake
         self._clock = machinery.clock
         self._observers = observers
         self._batch = batch
+        self._longest_wait_s = longest_wait_s
         self._frame_s = PACE_S / batch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tick_on_its_way = False
@@ -139,7 +148,7 @@ class Engine:
     async def _wait(self) -> None:
         """Wait for frames, or for the next timer, whose tick comes in like any input."""
         due_at = self.state.next_due()
-        wait_s = MAX_WAIT_S
+        wait_s = self._longest_wait_s
         if due_at is not None and not self._tick_on_its_way:
             wait_s = min(wait_s, self._clock.wait_s(due_at))
         if self._intake.waiting or self._stopping:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.contract import Changes
+from gateway.contract import Changes, ChannelFault
 from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery
 from gateway.model.frame import Frame, Transport
@@ -129,6 +129,18 @@ class People(Protocol):
     def advance(self, now: datetime) -> Sequence[Frame]:
         """Return what people and phones tell the gateway by then, in order."""
         ...
+
+
+class Hangs(ChannelFault):
+    """The channel takes so many seconds to fail."""
+
+    def __init__(self, reason: str, after_s: float) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+
+
+class Crashed(BaseException):
+    """The gateway ended in the middle of its work; no guard inside it may catch that."""
 
 
 def frame_of(arrival: Arrival) -> Frame:

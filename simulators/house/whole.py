@@ -33,6 +33,8 @@ from simulators.protocol.loop import VirtualClock, VirtualLoop
 
 QUEUE_FRAMES = 10_000
 BATCH = 64
+LONGEST_WAIT_S = 3600.0
+"""Virtual time is never set: the engine need not look every second whether it was."""
 
 
 class Line:
@@ -166,7 +168,8 @@ class Whole:
         lines = {channel: Line(channel, people, self.clock) for channel in walk.channels}
         self.dispatcher = Dispatcher(lines, self.intake, self.clock, self.board.alert)
         machinery = Machinery(walk, self.store, self.intake, self.clock)
-        self.engine = Engine(machinery, [self.board, self.dispatcher, self], batch=BATCH)
+        observers = [self.board, self.dispatcher, self]
+        self.engine = Engine(machinery, observers, batch=BATCH, longest_wait_s=LONGEST_WAIT_S)
         self.engine.load()
         self._tasks = [self.part(self.engine.run(), "engine"), self.part(self.dispatcher.run(), "dispatch")]
         self.open_ways_in()
