@@ -5,16 +5,21 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from simulators.devices.base import Device
+from simulators.devices.product import DOUBLE_PRESS
 from simulators.outputs import Output
 
 
 class AlarmButton(Device):
     """Tells of every press in a message of its own."""
 
+    __slots__ = ()
     ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {"press", "cancel", "fall"}
 
     def press(self, now: datetime) -> list[Output]:
         """Call for help."""
+        if DOUBLE_PRESS in self.profile.traits.quirks:
+            bounce = now + timedelta(seconds=self.rng.uniform(0.2, 0.6))
+            self.plan(bounce, lambda t: [self.event(t, "alarm.manual", presses=1, **self.where())])
         return [self.event(now, "alarm.manual", presses=1, **self.where())]
 
     def cancel(self, now: datetime) -> list[Output]:
@@ -33,17 +38,24 @@ class AlarmButton(Device):
 class SocialAlarm(AlarmButton):
     """A base unit with a pendant; tests itself once an evening."""
 
+    __slots__ = ()
     kind: ClassVar[str] = "social_alarm"
     firmware = "5.1.4"
 
     def live(self, now: datetime) -> None:
-        """One self-test, some time in the first three hours."""
+        """One self-test, some time in the first three hours, and then once a day."""
         at = now + timedelta(minutes=self.rng.uniform(20, 180))
-        self.plan(at, lambda t: [self.event(t, "test", code="self-test")])
+        self.plan(at, self.test)
+
+    def test(self, now: datetime) -> list[Output]:
+        """Test itself and say so."""
+        self.plan(now + timedelta(days=1), self.test)
+        return [self.event(now, "test", code="self-test")]
 
 
 class FallDetector(AlarmButton):
     """A sensor worn or on the wall that only knows falls."""
 
+    __slots__ = ()
     kind: ClassVar[str] = "fall_detector"
     firmware = "1.9.0"

@@ -1,5 +1,6 @@
 """A supervision camera: looks only at agreed times, and tells that a look was made and how it ended."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar
@@ -7,13 +8,18 @@ from typing import ClassVar
 from simulators.devices.base import Daily, Device, Profile
 from simulators.outputs import Message, Output
 
+Sees = Callable[[datetime], str]
+"""What a look at that moment finds: seen, not_visible, abnormal, or declined for nobody at home."""
+
 
 class Camera(Device):
     """`script` says for a slot what its looks find, one after another; an empty list means no look at all.
 
-    Without a word in the script the person is seen. A look that finds nobody is repeated after 15 minutes.
+    Without a word in the script it finds what `sees` says of that moment, or else the person. A look
+    that finds nobody is repeated after 15 minutes.
     """
 
+    __slots__ = ("script", "sees")
     kind: ClassVar[str] = "camera"
     firmware = "6.4.0"
     second_look_min = 15
@@ -21,6 +27,7 @@ class Camera(Device):
     def __init__(self, profile: Profile) -> None:
         super().__init__(profile)
         self.script: dict[str, list[str]] = {}
+        self.sees: Sees | None = None
 
     def live(self, now: datetime) -> None:
         """Plan the looks from now on, and tomorrow's at midnight."""
@@ -42,7 +49,13 @@ class Camera(Device):
         wanted = self.script.get(slot.ref)
         if wanted == [] or not self.linked:
             return []
-        outcome = wanted.pop(0) if wanted else "seen"
+        found = "seen" if self.sees is None else self.sees(now)
+        outcome = wanted.pop(0) if wanted else found
+        if wanted is None and outcome == "not_visible":
+            again = now + timedelta(minutes=self.second_look_min)
+            self.plan(again, partial(self.look, slot=slot))
+        if outcome == "declined":
+            return [self.event(now, "supervision.declined", slot=slot.ref)]
         if wanted:
             self.plan(now + timedelta(minutes=self.second_look_min), lambda t: self.look(t, slot))
         elif wanted == []:

@@ -5,6 +5,7 @@ from functools import partial
 from math import cos, pi, radians, sin
 from typing import ClassVar
 
+from gateway.model.vocabulary import battery_word
 from simulators.devices.alarm import AlarmButton
 from simulators.devices.base import Profile
 from simulators.outputs import Output
@@ -20,7 +21,8 @@ class GpsAlarm(AlarmButton):
     """`away_m` is how far from home it is led by the script; 0 is ordinary walking inside the zone."""
 
     kind: ClassVar[str] = "gps_alarm"
-    ACTIONS: ClassVar[frozenset[str]] = AlarmButton.ACTIONS | {"wander"}
+    __slots__ = ("away_m", "bearing", "plugged_at")
+    ACTIONS: ClassVar[frozenset[str]] = AlarmButton.ACTIONS | {"wander", "charge", "unplug"}
     firmware = "2.7.0"
     fix_s = 300.0
 
@@ -28,15 +30,16 @@ class GpsAlarm(AlarmButton):
         super().__init__(profile)
         self.away_m = 0.0
         self.bearing = self.rng.uniform(0, 2 * pi)
+        self.plugged_at: datetime | None = None
 
     def live(self, now: datetime) -> None:
         """Position by position, from a random moment of the first interval."""
         self.plan(now + timedelta(seconds=round(self.rng.uniform(5, self.fix_s), 3)), self.fix)
 
     def fix(self, now: datetime) -> list[Output]:
-        """Report where it is, as a batch of one; without a link the fix is not kept."""
+        """Report where it is, as a batch of one; without a link, or on its charger, it does not."""
         self.plan(now + timedelta(seconds=self.fix_s), self.fix)
-        if not self.linked:
+        if not self.linked or self._held is not None or self.plugged_at is not None:
             return []
         return [self.telemetry([self.reading(now, "position.update", **self.position())])]
 
@@ -67,6 +70,28 @@ class GpsAlarm(AlarmButton):
         self.plan(now + timedelta(seconds=for_s), self._back)
         self.plan(now + timedelta(seconds=for_s + 60), self._back)
         return []
+
+    def charge(self, now: datetime) -> list[Output]:
+        """It is put on its charger; a device whose battery was empty boots."""
+        self.plugged_at = now
+        back: list[Output] = []
+        if self.battery <= 0:
+            self.battery, self.silent = 1.0, False
+            back = self._boot(now)
+        return [*back, self.event(now, "charging.started", battery_percent=round(self.battery, 1))]
+
+    def unplug(self, now: datetime) -> list[Output]:
+        """It is taken from its charger, with forty percent more for every hour it was there."""
+        hours = 0.0 if self.plugged_at is None else (now - self.plugged_at) / timedelta(hours=1)
+        before, self.plugged_at = battery_word(self.battery), None
+        self.battery = min(100.0, self.battery + 40 * hours)
+        percent = round(self.battery, 1)
+        said: list[Output] = [self.event(now, "charging.stopped", battery_percent=percent)]
+        word = battery_word(self.battery)
+        return said if word == before else [*said, self.event(now, word, battery_percent=percent)]
+
+    def _discharge(self, now: datetime, percent: float) -> list[Output]:
+        return [] if self.plugged_at is not None else super()._discharge(now, percent)
 
     def _outside(self, now: datetime, metres: float) -> list[Output]:
         self.away_m = metres

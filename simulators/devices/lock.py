@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from simulators.devices.base import Device, Profile, fields
 from simulators.outputs import Output
 
@@ -16,8 +18,17 @@ DO = {"lock": "lock.locked", "unlock": "lock.unlocked"}
 class Lock(Device):
     """Locked from the start; `quiet` when the script alone decides who visits."""
 
+    __slots__ = ("_done", "_visits", "jammed", "locked", "quiet")
     kind: ClassVar[str] = "lock"
-    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {"unlock", "lock", "jam", "free", "night_exit"}
+    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {
+        "unlock",
+        "lock",
+        "jam",
+        "free",
+        "night_exit",
+        "visit",
+        "go_out",
+    }
     firmware = "3.2.1"
 
     def __init__(self, profile: Profile) -> None:
@@ -30,16 +41,31 @@ class Lock(Device):
 
     def live(self, now: datetime) -> None:
         """Two ordinary staff visits in the evening, each locked behind the visitor."""
-        if self.quiet:
+        if self.quiet or not self.profile.alone:
             return
         self.plan_visit(now + timedelta(minutes=self.rng.uniform(12, 70)))
         self.plan_visit(now + timedelta(minutes=self.rng.uniform(100, 170)))
 
-    def plan_visit(self, at: datetime, *, minutes: float | None = None, forget: bool = False) -> None:
+    def visit(
+        self, now: datetime, credential: str, minutes: float, *, forget: bool = False, ref: str = ""
+    ) -> list[Output]:
+        """Staff come now, and stay so long."""
+        self.plan_visit(now, minutes=minutes, forget=forget, credential=credential, ref=ref)
+        return []
+
+    def plan_visit(
+        self,
+        at: datetime,
+        *,
+        minutes: float | None = None,
+        forget: bool = False,
+        credential: str = "",
+        ref: str = "",
+    ) -> None:
         """Plan a visit: checked in, unlocked, out again, and locked unless forgotten."""
         self._visits += 1
-        visit = f"visit-{self.profile.name}-{int(at.timestamp()) // 60 % 10_000_000}-{self._visits}"
-        who = f"cred-{self.rng.randint(1, 40):03d}"
+        visit = ref or f"visit-{self.profile.name}-{int(at.timestamp()) // 60 % 10_000_000}-{self._visits}"
+        who = credential or f"cred-{self.rng.randint(1, 40):03d}"
         means = "phone" if forget else self.rng.choice(WAYS)
         lasts = timedelta(minutes=self.rng.uniform(9, 22) if minutes is None else minutes)
         entered = at + timedelta(seconds=20)
@@ -79,6 +105,26 @@ class Lock(Device):
         """Somebody pushed the door to; the bolt turns."""
         self.jammed = False
         return self.lock(now, "inside_knob")
+
+    def go_out(self, now: datetime, for_s: float = 20, *, forget: bool = False) -> list[Output]:
+        """A resident or a guest opens from inside, and locks behind unless forgotten."""
+        seconds = round(for_s, 1)
+        self.plan(now + timedelta(seconds=3), lambda t: [self.event(t, "door.opened")])
+        closed = now + timedelta(seconds=3 + seconds)
+        self.plan(closed, lambda t: [self.event(t, "door.closed", open_s=seconds)])
+        if not forget:
+            self.plan(closed + timedelta(seconds=6), lambda t: self.lock(t, "automatic"))
+        return self.unlock(now, "inside_knob")
+
+    def state(self, now: datetime) -> list[Output]:
+        """The bolt, with the retain flag, as it stood: it is no news."""
+        said = self.event(now, "lock.locked" if self.locked else "lock.unlocked", means="unknown")
+        return [replace(said, retain=True)]
+
+    def mend(self, now: datetime) -> list[Output]:
+        """Also the bolt turns again."""
+        freed = self.free(now) if self.jammed else []
+        return [*super().mend(now), *freed]
 
     def night_exit(self, now: datetime) -> list[Output]:
         """Somebody opens from inside; the door opens five seconds later, and stays so for a while."""
