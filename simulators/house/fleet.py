@@ -88,6 +88,7 @@ class Fleet:
     def close(self) -> None:
         """Commit what is left."""
         self.flush()
+        self._keep.close()
 
     def flush(self) -> None:
         """Commit, and then tell whoever waits."""

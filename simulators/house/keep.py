@@ -27,6 +27,10 @@ class Keep(Protocol):
         """Keep one commit, all of it or nothing."""
         ...
 
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
+
 
 class Digest:
     """Keeps of a run only what tells it from another: a SHA-256 of its log, counts, and the event ids seen.
@@ -60,6 +64,9 @@ class Digest:
         self.events += len(changes.events)
         self.entries += len(changes.entries)
         self.cursor = cursor
+
+    def close(self) -> None:
+        """Nothing to release."""
 
     def hexdigest(self) -> str:
         """Return the digest of all commits so far."""

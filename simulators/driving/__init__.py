@@ -1,0 +1,1 @@
+"""Ways to drive a scenario: in process at any level, over real MQTT at chosen speed, and by hand."""
