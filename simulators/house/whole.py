@@ -14,7 +14,7 @@ from gateway.model.delivery import Delivery
 from gateway.model.frame import Frame
 from gateway.service.board import Board
 from gateway.service.dispatch import Dispatcher
-from gateway.service.engine import Engine, Machinery
+from gateway.service.engine import Engine, Machinery, Observer
 from gateway.service.intake import LaneIntake
 from gateway.stores.sqlite_store import SqliteStore
 from simulators.house.port import (
@@ -77,7 +77,7 @@ class Whole:
         """Open what devices connect to, once the engine runs; here nothing, `take` is the way in."""
 
     def lose_ways_in(self) -> None:
-        """Lose it again, as in a crash; the store is closed by then."""
+        """Lose it again, as in a crash; called inside the loop, with the store closed."""
 
     def open_store(self) -> Store:
         """Open the files; a test may put a store that fails in between."""
@@ -132,17 +132,18 @@ class Whole:
     def crash(self) -> None:
         """Stop without a goodbye: the files stay as the last commit left them."""
         self.store.close()
+        self._tasks = []
+        for ended in self.loop.run_until_complete(self._fall()):
+            with suppress(asyncio.CancelledError, StoreUnavailableError, Crashed):
+                self.loop.run_until_complete(ended)
+
+    async def _fall(self) -> list[asyncio.Task[Any]]:
+        """End everything in one turn of the loop, so that nothing is done after it."""
         self.lose_ways_in()
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        ended = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in ended:
             task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError, StoreUnavailableError, Crashed):
-                self.loop.run_until_complete(task)
-        for left in asyncio.all_tasks(self.loop):
-            left.cancel()
-            with suppress(asyncio.CancelledError, StoreUnavailableError, Crashed):
-                self.loop.run_until_complete(left)
+        return sorted(ended, key=lambda task: task.get_name())
 
     def restart(self, now: datetime) -> None:
         """Open the files again and go on."""
@@ -168,7 +169,7 @@ class Whole:
         lines = {channel: Line(channel, people, self.clock) for channel in walk.channels}
         self.dispatcher = Dispatcher(lines, self.intake, self.clock, self.board.alert)
         machinery = Machinery(walk, self.store, self.intake, self.clock)
-        observers = [self.board, self.dispatcher, self]
+        observers: list[Observer] = [self.board, self.dispatcher, self]
         self.engine = Engine(machinery, observers, batch=BATCH, longest_wait_s=LONGEST_WAIT_S)
         self.engine.load()
         self._tasks = [self.part(self.engine.run(), "engine"), self.part(self.dispatcher.run(), "dispatch")]

@@ -23,6 +23,8 @@ from simulators.protocol.network import GATEWAY, NetworkLoop
 
 Way = Literal["listener", "broker"]
 LISTENER_PORT, BROKER_PORT = 1883, 1884
+TICK_S = 2.0
+"""How often the listener looks for silent devices: a tenth as often as in life, ten times as fast."""
 
 
 class _Sessions(SqliteSessionStore):
@@ -135,6 +137,7 @@ class Wired(Whole):
                 self._sessions,
                 self.clock,
             )
+            self.listener.tick_s = TICK_S
             self.loop.run_until_complete(self.listener.start())
             return
         settings = BrokerSettings(name="memory", url=f"mqtt://127.0.0.1:{BROKER_PORT}")
@@ -147,9 +150,6 @@ class Wired(Whole):
         """Cut every connection of the gateway, and close its files."""
         if self._sessions is not None:
             self._sessions.close()
-        self.loop.run_until_complete(self._cut_off())
-
-    async def _cut_off(self) -> None:
         if self.way == "listener":
             self.loop.network.power_off(LISTENER_PORT)
         else:

@@ -113,7 +113,7 @@ class Client(asyncio.Protocol):
     # -- the link
 
     def _dial(self) -> None:
-        self._timer = None
+        self._stop_timer()
         self._stream = Stream(self.level)
         try:
             self._loop.network.dial(self._login.name, self._login.port, self)

@@ -30,7 +30,10 @@ _STOP_S = 2.0
 
 
 class MqttListener:
-    """Listens for devices; speaks MQTT 5.0 and 3.1.1, QoS 0 and 1; carries nothing between devices."""
+    """Listens for devices; speaks MQTT 5.0 and 3.1.1, QoS 0 and 1; carries nothing between devices.
+
+    `tick_s` is how often it looks for devices that are silent for too long, and for wills that are due.
+    """
 
     def __init__(  # noqa: PLR0917 - the ports it joins, each once
         self,
@@ -56,6 +59,7 @@ class MqttListener:
         self._numbers = count()
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self.tick_s = TICK_S
 
     @property
     def port(self) -> int:
@@ -164,7 +168,7 @@ class MqttListener:
     async def _tick(self) -> None:
         expiry_at = self._loop.time() + EXPIRY_EVERY_S
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(self.tick_s)
             now = self._loop.time()
             while self._watched and self._watched[0][0] <= now:
                 at, number = heapq.heappop(self._watched)
