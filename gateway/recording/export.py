@@ -17,6 +17,8 @@ from gateway.model.synthetic import BUTTON, SYNTHETIC
 from gateway.pipeline.walk import OF_PEOPLE, Walk
 from gateway.recording.file import RecordingFile
 from gateway.recording.form import (
+    KEPT,
+    PSEUDONYMS,
     VERSION,
     AlertLine,
     EntryLine,
@@ -140,7 +142,7 @@ class _Export:
             since=max(since, self._at(1)),
             until=min(until, self._at(last)),
             opening=first > 1,
-            references="kept" if wanted.keep_references else "pseudonyms",
+            references=KEPT if wanted.keep_references else PSEUDONYMS,
             left_out=LEFT_OUT if wanted.keep_references else (*LEFT_OUT, *REMOVED),
             channels=tuple(sorted(channels)),
             active=tuple(wanted.active),

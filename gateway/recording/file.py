@@ -76,11 +76,15 @@ class RecordingFile:
 
 
 class Recording:
-    """Reads a recording again and again, a line at a time; every fault is a ConfigurationError."""
+    """Reads a recording again and again, a line at a time; every fault is a ConfigurationError.
+
+    `sha256` is its digest once it was examined.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.size = path.stat().st_size
+        self.sha256 = ""
         first = next(self._lines(None), b"")
         self.header = self._header(first)
 
@@ -91,6 +95,7 @@ class Recording:
             line = self._decoded(told, lines + 1)
             if isinstance(line, Trailer):
                 self._check(line, Trailer(lines=lines, frames=frames, sha256=sha.hexdigest()))
+                self.sha256 = line.sha256
                 return
             sha.update(told)
             frames += isinstance(line, FrameLine)

@@ -9,6 +9,8 @@ from gateway.model.alert import Severity
 from gateway.model.frame import Transport
 from gateway.model.vocabulary import ClockQuality, DeviceKind
 
+KEPT, PSEUDONYMS = "kept", "pseudonyms"
+"""What may stand in a header for its references."""
 VERSION = 1
 """The only version that this program writes and reads."""
 
