@@ -1,7 +1,7 @@
 """What happens to one message on its way: it may be lost, held, doubled, overtaken, or damaged."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import singledispatch
 from random import Random
@@ -86,13 +86,6 @@ def _(fault: Corruption, _active: Active, copies: list[Copy], rng: Random, _at: 
 
 
 @touch.register
-def _(fault: ClockFault, active: Active, copies: list[Copy], _rng: Random, at: datetime) -> list[Copy]:
-    hours = (at - active.begins).total_seconds() / 3600
-    wrong = timedelta(seconds=fault.jump_s + fault.drift_s_per_h * hours)
-    return _each(copies, lambda one: Copy(shifted(one.payload, wrong), one.wait_s, one.free, one.again))
-
-
-@touch.register
 def _(fault: Cloud, active: Active, copies: list[Copy], _rng: Random, at: datetime) -> list[Copy]:
     if fault.loses:
         return []
@@ -105,6 +98,16 @@ def _each(copies: list[Copy], work: Callable[[Copy], Copy]) -> list[Copy]:
 
 def _wait(one: Copy, seconds: float) -> Copy:
     return Copy(one.payload, one.wait_s + seconds, one.free, one.again)
+
+
+def written(payload: bytes, at: datetime, clocks: Iterable[Active]) -> bytes:
+    """Return what a device writes whose clock is wrong: its mistake is in the message for good."""
+    for active in clocks:
+        fault = active.fault
+        if isinstance(fault, ClockFault):
+            hours = (at - active.begins).total_seconds() / 3600
+            payload = shifted(payload, timedelta(seconds=fault.jump_s + fault.drift_s_per_h * hours))
+    return payload
 
 
 def flipped(payload: bytes, bits: int, rng: Random) -> bytes:

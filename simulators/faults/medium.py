@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from simulators.chance import stream
 from simulators.devices import Device
 from simulators.faults.active import Active
-from simulators.faults.copies import travel
-from simulators.faults.spec import Battery, Loss, Outage
+from simulators.faults.copies import travel, written
+from simulators.faults.spec import Battery, ClockFault, Loss, Outage
 from simulators.faults.when import length
 from simulators.house.port import Arrival
 from simulators.outputs import Link, Message
@@ -32,6 +32,14 @@ class Kept(msgspec.Struct):
 
     message: Message
     sent: bool = False
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A message as its device made it."""
+
+    at: datetime
+    device: str
+    message: Message
 
 
 class Line(msgspec.Struct):
@@ -61,7 +69,8 @@ class Thing(msgspec.Struct):
 class Faulty:
     """A `Medium`: devices keep what is not acknowledged and send it again with DUP; QoS 0 is lost.
 
-    `log` holds for each token whose message it was, `told` the tokens that the gateway acknowledged.
+    `log` holds for each token whose message it was and when it was made, `told` when the gateway first
+    acknowledged it, `came` the payloads of it that arrived.
     """
 
     def __init__(
@@ -73,9 +82,11 @@ class Faulty:
         self._chances: dict[tuple[str, str], Random] = {}
         self._lines = {name: Line(stream(seed, "medium", name), {OWN}, {}, start) for name in sorted(devices)}
         self._dead = [one for one in faults if isinstance(one.fault, Battery)]
+        self._clocks = [one for one in faults if isinstance(one.fault, ClockFault)]
         self._losses = [one for one in faults if isinstance(one.fault, Loss)]
         self._storm = any(isinstance(one.fault, Outage) and one.fault.kind == "storm" for one in faults)
-        self.log: dict[int, tuple[str, Message]] = {}
+        self.log: dict[int, Sent] = {}
+        self.came: dict[int, list[bytes]] = {}
         self.told: dict[int, datetime] = {}
         for fault in faults:
             if isinstance(fault.fault, Battery | Outage):
@@ -90,12 +101,15 @@ class Faulty:
         if any(one.holds(at, device) for one in self._dead):
             return
         line = self._lines[device]
+        wrong = [one for one in self._clocks if one.holds(at, device)]
+        if wrong:
+            message = replace(message, payload=written(message.payload, at, wrong))
         if not message.qos:
             if not line.down:
                 self._send(at, device, message, 0, again=False)
             return
         token = next(self._tokens)
-        self.log[token] = (device, message)
+        self.log[token] = Sent(at, device, message)
         line.kept[token] = Kept(message)
         if not line.down:
             self._send_kept(at, device, [token])
@@ -127,12 +141,13 @@ class Faulty:
                 self._happen(at, thing)
             elif GATEWAY not in self._lines[thing.arrival.device].down:
                 found.append(thing.arrival)
+                self._note(thing.arrival)
         return found
 
     def acknowledged(self, tokens: Sequence[int]) -> None:
         """Hear what is on disk; an acknowledgement can be lost like a message."""
         for token in tokens:
-            device = self.log[token][0]
+            device = self.log[token].device
             self.told.setdefault(token, self._now)
             if any(self._is_lost(one, device) for one in self._losses):
                 self._lose(self._now, device)
@@ -234,6 +249,10 @@ class Faulty:
         if token and not copies:
             self._lose(at, device)
         return last
+
+    def _note(self, arrival: Arrival) -> None:
+        if arrival.token and isinstance(arrival.message, Message):
+            self.came.setdefault(arrival.token, []).append(arrival.message.payload)
 
     def _lose(self, at: datetime, device: str) -> None:
         """The connection breaks with what was lost on it; the device is back within half a minute."""

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from gateway.contract import Rule
 from gateway.contract.errors import ConfigurationError
 from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery
@@ -155,9 +154,10 @@ def build(scenario: Scenario, seed: int | None = None) -> Play:
     return Play(scenario, scenario.seed if seed is None else seed)
 
 
-def make_walk(rules: Sequence[Rule] | None = None) -> Walk:
-    """Return the steps with every installed adapter and rule, as the gateway has them."""
-    return Walk(load_adapters(), load_rules() if rules is None else rules, CHANNELS)
+@cache
+def make_walk() -> Walk:
+    """Return the steps with every installed adapter and rule, as the gateway has them; it keeps no state."""
+    return Walk(load_adapters(), load_rules(), CHANNELS)
 
 
 def find_devices(world: World, where: Where) -> list[Device]:

@@ -1,1 +1,1 @@
-"""The swarm: random small scenarios full of faults, what must hold after each, and the smallest that fails."""
+"""The swarm: small scenarios full of faults, what must hold after each, and the smallest that fails."""
