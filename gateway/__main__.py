@@ -18,6 +18,8 @@ from gateway.commands import inspect
 from gateway.commands import rules as rulebook
 from gateway.commands.demo import demo as play
 from gateway.commands.people_app import add_commands
+from gateway.commands.pilot import add_commands as add_pilot
+from gateway.commands.replay import add_commands as add_replay
 from gateway.commands.serve import serve as run
 from gateway.commands.serve import set_up_logging
 from gateway.config import Settings, load_settings
@@ -275,6 +277,8 @@ def _add_group(name: str, run: Callable[..., None]) -> None:
 
 
 add_commands(app, _plainly)
+add_replay(app, _plainly)
+add_pilot(app, _plainly)
 for _name, _run in command_groups().items():
     _add_group(_name, _run)
 

@@ -186,21 +186,26 @@ class _Part:
 
 
 def _hold_beats(database: duckdb.DuckDBPyConnection, folder: Path, document: RegistryDocument) -> None:
-    """Make the table of the heartbeats that the enrolments promise."""
+    """Make the table of the heartbeats that the enrolments promise, and of the zone each device's days are in."""
     path = folder / "beats.ndjson"
-    beats = sorted((one.device, one.heartbeat_s) for one in document.enrolment if one.heartbeat_s is not None)
-    path.write_bytes(b"".join(msgspec.json.encode({"device": d, "s": s}) + b"\n" for d, s in beats))
-    columns = "{device: 'VARCHAR', s: 'DOUBLE'}"
+    zones = {tenant.id: tenant.time_zone for tenant in document.tenant}
+    zone_of = {device.id: zones[device.tenant] for device in document.device}
+    rows = [
+        {"device": one.device, "heartbeat_s": one.heartbeat_s, "zone": zone_of[one.device]}
+        for one in sorted(document.enrolment, key=lambda one: one.device)
+    ]
+    path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    columns = "{device: 'VARCHAR', heartbeat_s: 'DOUBLE', zone: 'VARCHAR'}"
     source = f"read_json('{_quoted(path)}', format='newline_delimited', columns={columns})"
-    database.execute(f"CREATE TEMP TABLE beats AS SELECT device, s AS heartbeat_s FROM {source}")
+    database.execute(f"CREATE TEMP TABLE beats AS SELECT * FROM {source}")  # noqa: S608 - our own file
     path.unlink()
 
 
 def _beats_changed(folder: Path, manifest: Manifest, document: RegistryDocument) -> bool:
     now = {one.device: one.heartbeat_s for one in document.enrolment}
     with opened() as database:
-        heard = database.execute(f"""SELECT device, heartbeat_s FROM {scan(folder, manifest, "lasts")}
-        LEFT JOIN {scan(folder, manifest, "beats")} USING (device)""").fetchall()  # noqa: S608 - our own names
+        heard = database.execute(f"""SELECT device, heartbeat_s FROM {scan(folder, manifest, "lasts")} l
+        LEFT JOIN {scan(folder, manifest, "beats")} b USING (device)""").fetchall()  # noqa: S608 - our own names
     return any(device in now and now[device] != beat for device, beat in heard)
 
 

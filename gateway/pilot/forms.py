@@ -40,11 +40,12 @@ STAGED_EVENT = Form(
 )
 EVENTS = f"""SELECT * EXCLUDE (battery), received AS month_of FROM fresh
 WHERE type NOT IN {COUNTED} ORDER BY device, place"""
-DAYS = f"""SELECT device, CAST(received AS DATE) AS day, count(*) AS messages, min(received) AS first,
+DAYS = f"""SELECT device,
+CAST(timezone(coalesce(zone, 'UTC'), timezone('UTC', received)) AS DATE) AS day, count(*) AS messages, min(received) AS first,
 max(received) AS last, count(*) FILTER (clock = 'unsynced') AS unsynced,
 count(*) FILTER (clock = 'none') AS untimed, arg_max(battery, place) FILTER (battery IS NOT NULL) AS battery,
 min(received) AS month_of
-FROM fresh WHERE type <> '{NOT_HEARD}' GROUP BY ALL ORDER BY device, day"""
+FROM fresh LEFT JOIN beats USING (device) WHERE type <> '{NOT_HEARD}' GROUP BY ALL ORDER BY device, day"""
 PAUSES = f"""SELECT device, since, until, until AS month_of FROM (
   SELECT f.device, heartbeat_s, received AS until,
     coalesce(lag(received) OVER (PARTITION BY f.device ORDER BY place), l.last) AS since
@@ -101,7 +102,7 @@ EMPTY: dict[str, str] = {
     untimed BIGINT, battery DOUBLE""",
     "pauses": "device VARCHAR, since TIMESTAMP, until TIMESTAMP",
     "lasts": "device VARCHAR, last TIMESTAMP",
-    "beats": "device VARCHAR, heartbeat_s DOUBLE",
+    "beats": "device VARCHAR, heartbeat_s DOUBLE, zone VARCHAR",
     "alerts": """cursor BIGINT, id VARCHAR, version BIGINT, rule VARCHAR, severity VARCHAR, type VARCHAR,
     device VARCHAR, home VARCHAR, raised TIMESTAMP, occurred TIMESTAMP, late_s DOUBLE, state VARCHAR,
     outcome VARCHAR, count BIGINT""",

@@ -1,7 +1,7 @@
 """Scope: who and what a pilot is about, from the registry, as rows that the queries join with."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ class Scope(NamedTuple):
     since: datetime
     until: datetime
     over: bool
+    last_day: date
     tables: dict[str, Rows]
 
 
@@ -56,7 +57,8 @@ def scope_of(registry: Registry, pilot_id: str, now: datetime | None) -> Scope:
             {"severity": one.value} for one in sorted(pilot.promise.severities if pilot.promise else ())
         ],
     }
-    return Scope(pilot, since, until, until == ends, tables)
+    last_day = (until - timedelta(microseconds=1)).astimezone(zone).date()
+    return Scope(pilot, since, until, until == ends, last_day, tables)
 
 
 def product_of(device: Device) -> str:

@@ -8,6 +8,7 @@ made AS (
     (SELECT count(*) FROM happened WHERE type IN ('lock.unlocked', 'lock.unlatched')
       AND means IN ('phone', 'tag', 'code', 'remote')
       AND credential IN (SELECT credential FROM staff_credentials)) AS keyless,
+    (SELECT count(*) FROM happened WHERE type IN ('lock.unlocked', 'lock.unlatched') AND means = 'key') AS keyed,
     (SELECT count(*) FROM steps WHERE kind = 'medication_dispenser' AND on_site IS NOT NULL) AS dose_visits,
     (SELECT count(*) FROM pilot_alerts WHERE coalesce(outcome, 'real') <> 'test') AS alarms,
     (SELECT sum(epoch(ends) - epoch(begins)) / 86400 / 30.4375 FROM watched) AS device_months),
@@ -27,7 +28,7 @@ fewer AS (
   UNION ALL
   SELECT 'key_trips', 'key_trip_min', false,
     CASE WHEN EXISTS (FROM staff_credentials) AND EXISTS (FROM before WHERE measure = 'key_trips_per_week')
-      THEN least(keyless, (SELECT value FROM before WHERE measure = 'key_trips_per_week') * days / 7) END
+      THEN least(keyless, (SELECT value FROM before WHERE measure = 'key_trips_per_week') * days / 7 - keyed) END
   FROM made, span, there WHERE list_contains(kinds, 'lock')
   UNION ALL
   SELECT 'alarms', 'alarm_min', false,
@@ -56,7 +57,9 @@ lines AS (FROM worked UNION ALL FROM paid),
 results AS (
   SELECT line AS subject, part, sek, hours, n, line IN (SELECT line FROM fewer) AS staff FROM lines
   UNION ALL
-  SELECT '', part, CASE WHEN count(sek) FILTER (line NOT IN ('devices', 'start')) > 0 THEN sum(sek) END, sum(hours),
+  -- Without any saving, or without what the devices cost, there is no benefit to speak of.
+  SELECT '', part, CASE WHEN count(sek) FILTER (line NOT IN ('devices', 'start')) > 0
+      AND count(sek) FILTER (line = 'devices') > 0 THEN sum(sek) END, sum(hours),
     NULL, true FROM lines GROUP BY part)
 SELECT 'benefit_sek' AS measure, subject, part, sek AS value, 'kr' AS unit, count(sek) OVER (PARTITION BY subject) AS rows,
   CASE WHEN subject = 'night_visits' THEN (SELECT of_nights FROM fewest) END AS people

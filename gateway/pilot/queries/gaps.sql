@@ -2,8 +2,9 @@
 WITH named AS (
   SELECT product, count(*) AS devices, count(*) FILTER (device NOT IN (SELECT device FROM heard)) AS never,
     count(*) FILTER (supervised AND heartbeat_s IS NULL) AS unpromised,
-    CAST(min(begins) AS DATE) AS first, CAST(max(ends) - INTERVAL 1 SECOND AS DATE) AS last
-  FROM watched GROUP BY product),
+    CAST(timezone(any_value(zone), timezone('UTC', min(begins))) AS DATE) AS first,
+    CAST(timezone(any_value(zone), timezone('UTC', max(ends) - INTERVAL 1 SECOND)) AS DATE) AS last
+  FROM watched, pilot GROUP BY product),
 spoke AS (
   SELECT product, count(DISTINCT day) AS days, sum(messages) AS messages, sum(unsynced) AS unsynced,
     sum(untimed) AS untimed
