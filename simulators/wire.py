@@ -2,14 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections import deque
 from random import uniform
-from time import monotonic
-from typing import Any
+from time import monotonic, time
+from typing import Any, Protocol
 from zlib import crc32
 
+import msgspec
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -24,8 +25,34 @@ FIRST_RETRY_S, LAST_RETRY_S, REFUSED_RETRY_S = 0.5, 15.0, 30.0
 MAX_QUEUED = 10_000
 """Messages that one device keeps while it has no link; the newest beyond it are refused and counted."""
 
-Heard = Callable[[str, str, bytes], None]
-"""(device, topic leaf, payload) of a command or a configuration."""
+WINDOW = 20
+"""Messages that one device has unacknowledged; so what was handed to paho was written to the socket."""
+
+
+class Sent(msgspec.Struct):
+    """A message and its wall times in seconds: when it was meant to be sent, was sent, and was answered."""
+
+    message: Message
+    intended: float
+    token: int
+    written: float = 0.0
+    answered: float = 0.0
+
+
+class Ears(Protocol):
+    """Who hears of the messages of all wires."""
+
+    def heard(self, device: str, leaf: str, payload: bytes) -> None:
+        """A command or a configuration came for a device."""
+        ...
+
+    def written(self, sent: Sent) -> None:
+        """A message was written to its socket."""
+        ...
+
+    def acknowledged(self, sent: Sent) -> None:
+        """Its PUBACK came."""
+        ...
 
 
 def protocol_of(device: str) -> MQTTProtocolVersion:
@@ -43,11 +70,13 @@ def _session_kept() -> Properties:
 class Wire:
     """Connects when wanted, again after a loss, and publishes; call `mind` about twice a second."""
 
-    def __init__(self, device: Device, broker: Broker, password: str | None, heard: Heard) -> None:
-        self.device, self.broker, self.heard = device, broker, heard
-        self.wanted = False
+    def __init__(self, device: Device, broker: Broker, password: str | None, ears: Ears) -> None:
+        self.device, self.broker, self.ears = device, broker, ears
+        self.wanted = self.connected = False
         self.refused = ""
         self.sent = self.acknowledged = self.dropped = 0
+        self._queue: deque[Sent] = deque()
+        self._flying: dict[int, Sent] = {}
         self._retry_at, self._retry_s = 0.0, FIRST_RETRY_S
         self._loop = asyncio.get_running_loop()
         self._client = self._make_client(password)
@@ -65,7 +94,7 @@ class Wire:
         client.username_pw_set(self.device.id, password)
         will = self.device.will()
         client.will_set(will.topic, will.payload, will.qos, will.retain)
-        client.max_queued_messages_set(MAX_QUEUED)
+        client.max_inflight_messages_set(WINDOW)
         client.connect_timeout = 5
         if (context := self.broker.context()) is not None:
             client.tls_set_context(context)
@@ -95,13 +124,32 @@ class Wire:
         if isinstance(sock, socket.socket):
             sock.shutdown(socket.SHUT_RDWR)
 
-    def publish(self, message: Message) -> None:
-        """Send, or keep until there is a link; QoS 1 is sent again until it is acknowledged."""
-        told = self._client.publish(message.topic, message.payload, message.qos, message.retain)
-        if told.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+    def publish(self, message: Message, intended: float | None = None, token: int = 0) -> None:
+        """Send, or keep until there is a link; QoS 1 is sent again until acknowledged, QoS 0 is not kept."""
+        if not message.qos and not self.connected:
+            return
+        if len(self._queue) >= MAX_QUEUED:
             self.dropped += 1
-        else:
+            return
+        self._queue.append(Sent(message, time() if intended is None else intended, token))
+        self._pump()
+
+    @property
+    def settled(self) -> bool:
+        """Everything is acknowledged that has a link to be acknowledged on."""
+        return not self.wanted or bool(self.refused) or not (self._queue or self._flying)
+
+    def _pump(self) -> None:
+        while self.connected and self._queue and len(self._flying) < WINDOW:
+            sent = self._queue.popleft()
+            message, sent.written = sent.message, time()
+            told = self._client.publish(message.topic, message.payload, message.qos, message.retain)
             self.sent += 1
+            self.ears.written(sent)
+            if message.qos:
+                self._flying[told.mid] = sent
+            else:
+                self.acknowledged += 1
 
     def mind(self) -> None:
         """Keep alive, and connect again when it is time."""
@@ -131,18 +179,28 @@ class Wire:
             self.refused = str(code)
             return
         self._retry_s, self.refused = FIRST_RETRY_S, ""
+        self.connected = True
         client.subscribe([(self.device.topic("command"), 1), (self.device.topic("config"), 1)])
+        self._pump()
 
     def _disconnected(
         self, _client: Client, _data: object, _flags: DisconnectFlags, _code: ReasonCode, _properties: object
     ) -> None:
+        self.connected = False
         self._later(REFUSED_RETRY_S if self.refused else min(LAST_RETRY_S, self._retry_s * 2))
 
     def _heard(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        self.heard(self.device.id, message.topic.rpartition("/")[2], bytes(message.payload))
+        self.ears.heard(self.device.id, message.topic.rpartition("/")[2], bytes(message.payload))
 
-    def _acknowledged(self, *_: object) -> None:
-        self.acknowledged += 1
+    def _acknowledged(
+        self, _client: Client, _data: object, mid: int, _code: ReasonCode, _properties: object
+    ) -> None:
+        sent = self._flying.pop(mid, None)
+        if sent is not None:
+            self.acknowledged += 1
+            sent.answered = time()
+            self.ears.acknowledged(sent)
+            self._pump()
 
     def _opened(self, client: Client, _data: object, sock: Any) -> None:
         self._loop.add_reader(sock, client.loop_read)
