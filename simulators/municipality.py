@@ -2,7 +2,9 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
+from types import MappingProxyType
 
 import msgspec
 
@@ -13,13 +15,13 @@ from gateway.model.registry import (
     Person,
     RegistryDocument,
     Tenant,
-    Unit,
     Window,
     Zone,
 )
 from gateway.model.vocabulary import DeviceKind
-from simulators.chance import stream
-from simulators.staff import ladders, rotations, staff, teams
+from simulators.chance import Chance, stream
+from simulators.staff import ladders, own, rotations, staff, teams, unit_name, unit_of, units
+from simulators.world.shape import Shape
 
 KITS: tuple[tuple[str, ...], ...] = (
     ("lock", "gps_alarm", "door_contact"),
@@ -63,6 +65,10 @@ LOOKS = (
 )
 
 
+WOMEN = 0.67
+"""Assumed share of women among those who have home care or a social alarm."""
+
+
 class Municipality(msgspec.Struct, frozen=True):
     """The registry as a document, and every device's password in plain text for the simulators alone."""
 
@@ -71,27 +77,54 @@ class Municipality(msgspec.Struct, frozen=True):
 
 
 def make_municipality(
-    homes: int, seed: int, tenant: str = "demo", since: datetime | None = None
+    homes: int,
+    seed: int,
+    tenant: str = "demo",
+    since: datetime | None = None,
+    *,
+    shape: Shape | None = None,
+    products: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    secret: bool = True,
 ) -> Municipality:
     """Make so many homes, the same for the same seed except the passwords, which no seed may give away.
 
-    One further device, `spare-001`, is known with a password and enrolled nowhere.
+    One further device, `spare-001`, is known with a password and enrolled nowhere. `shape` says what the
+    homes have; `products` are the models of a kind, given to its devices in turn. Without `secret` there
+    are no passwords: nobody can connect, and a large municipality is made sooner.
     """
     start = since or datetime(2026, 1, 1, tzinfo=UTC)
+    kits = [_kit(n, seed, shape) for n in range(homes)]
     found = {
         "tenant": (Tenant(id=tenant, name="Provkommunen", failsafe=("alarm-centre",)),),
-        "unit": (Unit(id="unit-north", tenant=tenant, name="Hemtjänst norr"),),
-        "team": teams(),
-        "ladder": ladders(tenant),
-        "staff": staff(tenant),
-        "rotation": rotations(),
-        "home": tuple(_home(n, seed, tenant) for n in range(homes)),
-        "person": tuple(_person(n) for n in range(homes)),
+        "unit": units(tenant, homes),
+        "team": teams(homes),
+        "ladder": ladders(tenant, homes),
+        "staff": staff(tenant, homes),
+        "rotation": rotations(homes),
+        "home": tuple(_home(n, seed, tenant, kits[n]) for n in range(homes)),
+        "person": tuple(_person(n, seed, shape) for n in range(homes)),
     }
-    devices, enrolments = _devices(homes, tenant, start)
-    passwords = {device.id: secrets.token_urlsafe(18) for device in devices}
-    told = tuple(device.model_copy(update={"secret": digest(passwords[device.id])}) for device in devices)
+    devices, enrolments = _devices(kits, tenant, start, products)
+    passwords = {device.id: secrets.token_urlsafe(18) for device in devices} if secret else {}
+    told = tuple(
+        device.model_copy(update={"secret": digest(passwords[device.id])}) if secret else device
+        for device in devices
+    )
     return Municipality(RegistryDocument(**found, device=told, enrolment=enrolments), passwords)
+
+
+def home_name(n: int) -> str:
+    """Return the id of the home of that number, from 0."""
+    return f"home-{n + 1:03d}"
+
+
+def number_of(home: str) -> int:
+    """Return the number, from 0, of the home of that id."""
+    return int(home.rpartition("-")[2]) - 1
+
+
+def _kit(n: int, seed: int, shape: Shape | None) -> tuple[str, ...]:
+    return KITS[n % len(KITS)] if shape is None else shape.kit(seed, home_name(n))
 
 
 def digest(password: str) -> str:
@@ -100,67 +133,74 @@ def digest(password: str) -> str:
     return f"blake2b${salt.hex()}${hashlib.blake2b(password.encode(), salt=salt, digest_size=32).hexdigest()}"
 
 
-def _home(n: int, seed: int, tenant: str) -> Home:
+def _home(n: int, seed: int, tenant: str, kit: tuple[str, ...]) -> Home:
     """A home on a made-up grid; those with a GPS alarm have a zone."""
-    rng = stream(seed, f"home-{n + 1:03d}", "place")
+    unit = unit_of(n)
+    return Home(
+        id=home_name(n),
+        tenant=tenant,
+        unit=unit_name(unit),
+        care_ladder=own("care", unit),
+        technical_ladder=own("technical", unit),
+        zone=_zone(n, seed) if "gps_alarm" in kit else None,
+    )
+
+
+def _zone(n: int, seed: int) -> Zone:
+    rng = stream(seed, home_name(n), "place")
     latitude, longitude = 59.0 + n // 100 * 0.02, 15.0 + n % 100 * 0.02
-    zone = Zone(
-        latitude=round(latitude + rng.uniform(0, 0.005), 5),
+    return Zone(
+        latitude=round(latitude % 80 + rng.uniform(0, 0.005), 5),
         longitude=round(longitude + rng.uniform(0, 0.005), 5),
         radius_m=rng.choice((300, 400, 500)),
     )
-    return Home(
-        id=f"home-{n + 1:03d}",
-        tenant=tenant,
-        unit="unit-north",
-        care_ladder="care",
-        technical_ladder="technical",
-        zone=zone if "gps_alarm" in KITS[n % len(KITS)] else None,
-    )
 
 
-def _person(n: int) -> Person:
-    flags = frozenset({"night_wandering"}) if n % len(KITS) == 0 else frozenset[str]()
-    return Person(ref=f"person-{n + 1:03d}", home=f"home-{n + 1:03d}", flags=flags)
+def _person(n: int, seed: int, shape: Shape | None) -> Person:
+    wanders = n % len(KITS) == 0 if shape is None else Chance(seed, home_name(n), "wanders").happens(0.12)
+    flags = frozenset({"night_wandering"}) if wanders else frozenset[str]()
+    sex = "female" if Chance(seed, home_name(n), "sex").happens(WOMEN) else "male"
+    return Person(ref=f"person-{n + 1:03d}", home=home_name(n), flags=flags, sex=sex)
 
 
-def _devices(homes: int, tenant: str, since: datetime) -> tuple[tuple[Device, ...], tuple[Enrolment, ...]]:
+def _devices(
+    kits: Sequence[tuple[str, ...]], tenant: str, since: datetime, products: Mapping[str, Sequence[str]]
+) -> tuple[tuple[Device, ...], tuple[Enrolment, ...]]:
     devices: list[Device] = []
     enrolments: list[Enrolment] = []
     counts = dict.fromkeys(NAMES, 0)
-    for n in range(homes):
-        for kind in KITS[n % len(KITS)]:
+    for n, kit in enumerate(kits):
+        for kind in kit:
+            models = products.get(kind) or (f"simulated {NAMES[kind]}",)
+            model = models[counts[kind] % len(models)]
             counts[kind] += 1
-            device = _device(f"{tenant}/{NAMES[kind]}-{counts[kind]:03d}", tenant, kind)
+            device = _device(f"{tenant}/{NAMES[kind]}-{counts[kind]:03d}", tenant, kind, model)
             devices.append(device)
             enrolments.append(_enrolment(device.id, n, kind, since))
-    devices.append(_device(f"{tenant}/spare-001", tenant, "medication_dispenser"))
+    spare = "medication_dispenser"
+    devices.append(_device(f"{tenant}/spare-001", tenant, spare, f"simulated {NAMES[spare]}"))
     return tuple(devices), tuple(enrolments)
 
 
-def _device(name: str, tenant: str, kind: str) -> Device:
-    return Device(
-        id=name,
-        tenant=tenant,
-        adapter="vaka",
-        native_id=name,
-        kind=DeviceKind(kind),
-        model=f"simulated {NAMES[kind]}",
-    )
+def _device(name: str, tenant: str, kind: str, model: str) -> Device:
+    return Device(id=name, tenant=tenant, adapter="vaka", native_id=name, kind=DeviceKind(kind), model=model)
 
 
 def _enrolment(device: str, n: int, kind: str, since: datetime) -> Enrolment:
     return Enrolment(
         device=device,
-        home=f"home-{n + 1:03d}",
+        home=home_name(n),
         person=f"person-{n + 1:03d}",
         since=since,
         role="entrance_door" if kind in {"lock", "door_contact"} else "",
         heartbeat_s=HEARTBEAT_S[kind],
-        doses=_windows(DOSES) if kind == "medication_dispenser" else (),
-        looks=_windows(LOOKS) if kind == "camera" else (),
+        doses=DOSE_WINDOWS if kind == "medication_dispenser" else (),
+        looks=LOOK_WINDOWS if kind == "camera" else (),
     )
 
 
 def _windows(rows: tuple[tuple[str, int, int, int], ...]) -> tuple[Window, ...]:
     return tuple(Window(ref=ref, at=time(hour, minute), minutes=length) for ref, hour, minute, length in rows)
+
+
+DOSE_WINDOWS, LOOK_WINDOWS = _windows(DOSES), _windows(LOOKS)

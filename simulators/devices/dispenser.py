@@ -19,7 +19,13 @@ class Dispenser(Device):
 
     __slots__ = ("habit", "jammed", "skip")
     kind: ClassVar[str] = "medication_dispenser"
-    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {"jam", "clear_jam", "run_low", "refill"}
+    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {
+        "jam",
+        "clear_jam",
+        "run_low",
+        "refill",
+        "take_early",
+    }
     firmware = "4.0.3"
 
     def __init__(self, profile: Profile) -> None:

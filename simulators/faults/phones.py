@@ -11,7 +11,7 @@ from gateway.model.delivery import Delivery
 from gateway.model.frame import Frame
 from simulators.faults.active import Active, share_of
 from simulators.faults.spec import ChannelFault, PhonesOff
-from simulators.house.port import Hangs, People
+from simulators.house.port import Hangs, Look, People
 
 ANSWERS_WITHIN_S = 15.0
 """What the gateway waits for a channel (alert rules, section 6, decision 8); one that hangs takes longer."""
@@ -26,6 +26,10 @@ class Phones:
         self._off = [one for one in faults if isinstance(one.fault, PhonesOff)]
         self._held: list[tuple[datetime, int, Delivery, Alert]] = []
         self._order = count()
+
+    def watch(self, look: Look) -> None:
+        """Hand on what shows alerts: the page does not fail with the phones."""
+        self._people.watch(look)
 
     def ring(self, delivery: Delivery, alert: Alert, now: datetime) -> str:
         """Let a phone ring, if the channel and the phone do."""

@@ -7,6 +7,7 @@ from itertools import count
 from msgspec.structs import replace
 
 from gateway.contract import Changes, ChannelFault
+from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.frame import Frame, Transport
 from gateway.pipeline.decode import Decoded
@@ -71,6 +72,10 @@ class Fleet:
             self._step(Frame(Transport.CLOCK, "tick", b"", now, ingress="engine"))
         while self._rings and self._rings[0][0] <= now:
             self._ring(heappop(self._rings)[2], now)
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """Return an open alert as it is."""
+        return None if self._down else self.state.alerts.get(alert_id)
 
     def crash(self) -> None:
         """Forget what is not committed."""

@@ -16,6 +16,7 @@ class Player:
     def __init__(self, stage: Stage, medium: Medium, gateway: Gateway, people: People) -> None:
         self.stage, self.medium, self.gateway, self.people = stage, medium, gateway, people
         gateway.acknowledged = medium.acknowledged
+        people.watch(gateway.alert)
 
     def next_at(self) -> datetime | None:
         """Return when something next happens anywhere."""

@@ -32,6 +32,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 Acknowledged = Callable[[Sequence[int]], None]
 """Hears the tokens of what is on disk."""
+Look = Callable[[str], Alert | None]
+"""Shows an open alert as it is now; None for one that is closed."""
 Committed = Callable[[Changes, int], None]
 """Hears of each commit, with the position of its last frame; changes nothing of it."""
 
@@ -78,6 +80,10 @@ class Gateway(Protocol):
         """Do all that is due by then; it is not later there than `now` afterwards."""
         ...
 
+    def alert(self, alert_id: str) -> Alert | None:
+        """Return an open alert as people at work are shown it now; None for one that is closed."""
+        ...
+
     def crash(self) -> None:
         """Lose everything that is not on disk; nothing is heard until `restart`."""
         ...
@@ -117,6 +123,10 @@ class Medium(Protocol):
 
 class People(Protocol):
     """Who answers: people at work with their phones."""
+
+    def watch(self, look: Look) -> None:
+        """Get the page that shows alerts as they are."""
+        ...
 
     def ring(self, delivery: Delivery, alert: Alert, now: datetime) -> str:
         """Let a phone ring; "" when the channel took it, or why not. ChannelFault for a dead channel."""

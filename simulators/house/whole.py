@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.contract import Changes, Snapshot, Store, StoreUnavailableError
-from gateway.model.alert import Alert
+from gateway.model.alert import Alert, AlertState
 from gateway.model.delivery import Delivery
 from gateway.model.frame import Frame
 from gateway.service.board import Board
@@ -128,6 +128,11 @@ class Whole:
             if task.done():
                 task.result()
                 raise RuntimeError(f"{task.get_name()} ended by itself")
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """Return an open alert as the board shows it."""
+        found = self.board.alert(alert_id) if self._tasks else None
+        return found if found is not None and found.state is not AlertState.CLOSED else None
 
     def crash(self) -> None:
         """Stop without a goodbye: the files stay as the last commit left them."""

@@ -55,7 +55,7 @@ class Listening:
 
     def __init__(self, people: People, rung: list[Rung]) -> None:
         self._people, self._rung = people, rung
-        self.next_at, self.advance = people.next_at, people.advance
+        self.next_at, self.advance, self.watch = people.next_at, people.advance, people.watch
 
     def ring(self, delivery: Delivery, alert: Alert, now: datetime) -> str:
         """Note it, and let it ring."""
