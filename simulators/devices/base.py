@@ -75,7 +75,7 @@ class Device:
 
     __slots__ = (
         *("profile", "id", "rng", "linked", "silent", "synced", "battery", "config_revision", "sequence"),
-        *("_run", "_agenda", "_planned", "_held", "_booted_at", "_last", "__weakref__"),
+        *("_run", "_agenda", "_planned", "_held", "_booted_at", "_last", "_read_ms", "__weakref__"),
     )
     kind: ClassVar[str] = ""
     firmware: ClassVar[str] = "1.0.0"
@@ -97,6 +97,7 @@ class Device:
         self._run = f"{int(profile.started_at.timestamp()):x}"
         self._agenda: list[tuple[datetime, int, Action, str]] = []
         self._planned = 0
+        self._read_ms = 0
         self._held: list[Message] | None = None
         self._booted_at: datetime | None = None
         self._last: Message | None = None
@@ -341,7 +342,8 @@ class Device:
 
     def reading(self, now: datetime, kind: str, **data: object) -> dict[str, object]:
         """Make one measurement for a telemetry batch."""
-        key = f"{self._run}-r{int(now.timestamp() * 1000):x}"
+        self._read_ms = max(int(now.timestamp() * 1000), self._read_ms + 1)  # two of one moment are two
+        key = f"{self._run}-r{self._read_ms:x}"
         return {"type": f"vaka.{kind}.v1", "time": self.time(now), "data": data, "id": key}
 
     def telemetry(self, readings: Sequence[Mapping[str, object]], qos: int = 1) -> Message:

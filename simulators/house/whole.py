@@ -176,9 +176,13 @@ class Whole:
         machinery = Machinery(walk, self.store, self.intake, self.clock)
         observers: list[Observer] = [self.board, self.dispatcher, self]
         self.engine = Engine(machinery, observers, batch=BATCH, longest_wait_s=LONGEST_WAIT_S)
-        self.engine.load()
+        self.loop.run_until_complete(self._load())
         self._tasks = [self.part(self.engine.run(), "engine"), self.part(self.dispatcher.run(), "dispatch")]
         self.open_ways_in()
+
+    async def _load(self) -> None:
+        """Take up the last commit with the loop running, as the gateway does: a retry may be due later."""
+        self.engine.load()
 
     def part(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a part that must not end by itself."""

@@ -17,7 +17,9 @@ from gateway.model.frame import INTERNAL, Frame
 from gateway.model.trace import Trace
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.state_reader import StateReader
+from simulators.faults.active import Active
 from simulators.faults.medium import Sent
+from simulators.faults.spec import Disk
 from simulators.scenarios.build import Outcome, Play
 
 MANY = 1 << 30
@@ -32,6 +34,7 @@ class Evidence:
     begins: datetime
     ends: datetime
     outcome: Outcome
+    disks: list[Active]
     sent: dict[int, Sent]
     acknowledged: dict[int, datetime]
     came: dict[int, list[bytes]]
@@ -60,6 +63,7 @@ def read_evidence(play: Play, folder: Path) -> Evidence:
             begins=play.start,
             ends=play.until,
             outcome=play.outcome,
+            disks=[one for one in play.faults if isinstance(one.fault, Disk)],
             sent=play.medium.log,
             acknowledged=play.medium.told,
             came=play.medium.came,

@@ -205,13 +205,13 @@ def _lease(entry: AlertEntry, alert: Alert) -> timedelta | None:
 
 
 def _away(evidence: Evidence) -> timedelta:
-    """Return how long at most nobody could end a lease in time: the longest silence before a new start."""
+    """Return how long at most nobody could end a lease in time: silence before a start, a disk that refused."""
     longest, before = timedelta(0), evidence.begins
     for frame in evidence.frames.values():
         if frame.channel == "start" and frame.transport is Transport.CLOCK:
             longest = max(longest, frame.received_at - before)
         before = frame.received_at
-    return longest
+    return longest + sum((one.ends - one.begins for one in evidence.disks), timedelta(0))
 
 
 CHECKS: dict[str, Check] = {
