@@ -34,6 +34,8 @@ LATE_ON_THE_WAY = 0.15
 """Assumed share of ways that take much longer than was said."""
 HANDS_OVER_WITHIN = timedelta(minutes=20)
 """Who goes home so soon gives away what they have not begun."""
+ON_ITS_WAY = timedelta(seconds=60)
+"""After an answer the page may still show the alert as it was: nobody answers twice."""
 SENT_FOR = timedelta(minutes=30)
 """How long the alarm centre waits for those it has asked to go there."""
 SHELVED_S = 7200.0
@@ -60,7 +62,8 @@ class Crew:
         self._told: list[Frame] = []
         self._planned = 0
         self._workers: dict[str, Worker] = {}
-        self._taken: dict[str, str] = {}
+        self._taken: dict[str, tuple[str, datetime]] = {}
+        self._reading: set[tuple[str, str]] = set()
         self._handed: dict[str, datetime] = {}
         self._start = start
         self._look: Look | None = None
@@ -78,6 +81,9 @@ class Crew:
             return ""
         shown = now + timedelta(seconds=round(1 + 6 * chance.random() ** 2, 3))
         self.tell(shown, Transport.RECEIPT, f"delivery/displayed/{delivery.id}")
+        if (delivery.recipient, alert.id) in self._reading:
+            return ""  # by another channel: it is one person with one phone
+        self._reading.add((delivery.recipient, alert.id))
         read = shown + timedelta(seconds=round(_reads_in_s(alert, chance), 3))
         self.do(read, lambda at: self._decide(delivery.recipient, alert.id, at, chance))
         return ""
@@ -108,10 +114,12 @@ class Crew:
 
     def _decide(self, who: str, alert_id: str, now: datetime, chance: Chance) -> None:
         """Somebody has read it: take it, say no, or let it be."""
+        self._reading.discard((who, alert_id))
         alert = self._shown(alert_id)
         if alert is None or alert.state is not AlertState.OFFERED or alert.assignee is not None:
             return
-        if self._taken.get(alert_id, who) != who:
+        taken = self._taken.get(alert_id)
+        if taken is not None and now - taken[1] < ON_ITS_WAY:
             return
         worker = self._worker(who, now)
         if self._roster.answers_as_one(who):
@@ -131,11 +139,11 @@ class Crew:
         wait = timedelta(minutes=chance.uniform(10, 90)) if alert.severity is Severity.LOW else timedelta(0)
         arrives = now + wait + timedelta(minutes=way)
         said = {} if wait else {"eta_s": eta_s}
-        self._taken[alert.id] = worker.ref
+        self._taken[alert.id] = (worker.ref, now)
         worker.alert, worker.busy_until = alert.id, arrives + timedelta(minutes=30)
         self._answer(now, alert.id, "accept", worker.ref, **said)
         if chance.happens(FORGETS):
-            self.do(now + LONG_AGO, lambda _at: self._free(worker, alert.id))
+            self.do(now + LONG_AGO, lambda at: self._free(worker, alert.id, at))
             worker.busy_until = now + timedelta(minutes=20)
             return
         if not wait and chance.happens(LATE_ON_THE_WAY):
@@ -152,11 +160,11 @@ class Crew:
         """At the door: in by the lock, a press of "on site", and what is to be done there."""
         alert = self._mine(worker, alert_id)
         if alert is None:
-            self._free(worker, alert_id)
+            self._free(worker, alert_id, now)
             return
         if self._roster.works_until(worker.ref, now) <= now:
             self._answer(now, alert_id, "hand_over", worker.ref, to=self._roster.next_team(worker.ref, now))
-            self._free(worker, alert_id)
+            self._free(worker, alert_id, now)
             return
         worker.home = alert.home or worker.home
         minutes = self._scene.work_min(alert, now, chance)
@@ -172,7 +180,7 @@ class Crew:
         if alert is not None:
             outcome = self._scene.finish(alert, now, chance)
             self._close(alert, worker.ref, now, outcome)
-        self._free(worker, alert_id)
+        self._free(worker, alert_id, now)
 
     def _answer_by_phone(self, worker: Worker, alert: Alert, now: datetime, chance: Chance) -> None:
         """A team that answers as one talks with the person, and sends somebody where help is needed.
@@ -182,7 +190,7 @@ class Crew:
         handed_at = self._handed.get(alert.id)
         if handed_at is not None and now - handed_at < SENT_FOR:
             return
-        self._taken[alert.id] = worker.ref
+        self._taken[alert.id] = (worker.ref, now)
         self._answer(now, alert.id, "accept", worker.ref)
         talked = now + timedelta(seconds=round(chance.uniform(60, 240), 3))
         self.do(talked, lambda at: self._after_talk(worker, alert.id, at))
@@ -211,8 +219,8 @@ class Crew:
         alert = self._shown(alert_id)
         return alert if alert is not None and alert.assignee == worker.ref else None
 
-    def _free(self, worker: Worker, alert_id: str) -> None:
-        if self._taken.get(alert_id) == worker.ref:
+    def _free(self, worker: Worker, alert_id: str, now: datetime) -> None:
+        if self._taken.get(alert_id, ("", now))[0] == worker.ref:
             del self._taken[alert_id]
         self._handed.pop(alert_id, None)
         if worker.alert == alert_id:
