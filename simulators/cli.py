@@ -1,12 +1,10 @@
 """The commands of the simulators; a user's mistake is one line on standard error, never a traceback."""
 
 import asyncio
-import signal
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,9 +15,12 @@ from gateway.contract.errors import VakaError
 from simulators.broker import read_broker
 from simulators.clock import FastClock
 from simulators.driver import Driver
+from simulators.driving.live_words import add_live_words
+from simulators.driving.words import add_words
 from simulators.evening import STARTS_AT, Evening
 from simulators.files import REGISTRY_FILE, read_passwords, write_municipality
 from simulators.load import Plan, run_load, serve_sink
+from simulators.loops import say, until_stopped
 from simulators.municipality import make_municipality
 from simulators.stage import Stage
 from simulators.standins.make import make_standin
@@ -40,9 +41,6 @@ def this_evening() -> str:
     return datetime.now(LOCAL).replace(hour=hour, minute=minute, second=0, microsecond=0).isoformat()
 
 
-T = TypeVar("T")
-
-
 def moment(text: str) -> datetime:
     """Read an ISO moment; without an offset it is Swedish local time. BadParameter otherwise."""
     try:
@@ -50,24 +48,6 @@ def moment(text: str) -> datetime:
     except ValueError as error:
         raise typer.BadParameter(f"{text!r}; allowed: a moment as 2026-11-22T18:30:00+01:00") from error
     return found if found.tzinfo else found.replace(tzinfo=LOCAL)
-
-
-def until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
-    """Run until it is done, or until SIGINT or SIGTERM asks it to stop."""
-
-    async def run() -> T:
-        stop = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        return await work(stop)
-
-    return asyncio.run(run())
-
-
-def say(line: str) -> None:
-    """Print a line at once, also into a pipe."""
-    typer.echo(line)
-    sys.stdout.flush()
 
 
 @app.command()
@@ -186,6 +166,10 @@ def standin(
     made.faults.fail, made.faults.slow_s, made.faults.late_s = fail, slow_s, late_s
     made.faults.twice = twice
     until_stopped(lambda stop: serve(made.app, port, stop, say))
+
+
+add_words(app)
+add_live_words(app)
 
 
 def main() -> None:

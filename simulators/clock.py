@@ -1,6 +1,7 @@
 """Fast time: the simulated moment computed from the wall clock, the same in every process of a demo."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -57,13 +58,16 @@ class FastClock(msgspec.Struct, frozen=True):
 
 
 class SharedClock:
-    """A clock in a file, for all processes of one run; `set_speed` changes it for all of them at once."""
+    """A clock in a file, for all processes of one run; `set_speed` changes it for all of them at once.
 
-    def __init__(self, path: Path) -> None:
+    Without a file it is this process's own, and begins as `parts` say.
+    """
+
+    def __init__(self, path: Path | None, parts: Sequence[FastClock] = ()) -> None:
         self._path = path
         self._looked_at = 0.0
         self._stamp = -1
-        self._parts = self._read()
+        self._parts = list(parts) if path is None else self._read(path)
 
     def now(self) -> datetime:
         """Return the simulated moment, UTC."""
@@ -81,6 +85,11 @@ class SharedClock:
         return part.wall_of(moment)
 
     @property
+    def shared(self) -> bool:
+        """Other processes have it too."""
+        return self._path is not None
+
+    @property
     def speed(self) -> float:
         """How many times faster than the wall it runs now."""
         return self._part(time.time()).speed
@@ -91,8 +100,9 @@ class SharedClock:
         self._change(FastClock(self._part(time.time()).at(at).astimezone(UTC), at, speed))
 
     def _change(self, part: FastClock) -> None:
-        write_clock(self._path, [*(one for one in self._parts if one.wall0 < part.wall0), part])
-        self._parts = self._read()
+        self._parts = [*(one for one in self._parts if one.wall0 < part.wall0), part]
+        if self._path is not None:
+            write_clock(self._path, self._parts)
 
     def begin(self, start: datetime, speed: float) -> None:
         """Jump to the start of the play, unless that is past, and run so fast from then on."""
@@ -101,25 +111,22 @@ class SharedClock:
         self._change(FastClock(max(start, present), at, speed))
 
     def _part(self, wall: float) -> FastClock:
-        if wall - self._looked_at >= LOOK_S:
+        if self._path is not None and wall - self._looked_at >= LOOK_S:
             self._looked_at = wall
-            stamp = self._path.stat().st_mtime_ns if self._path.exists() else self._stamp
-            if stamp != self._stamp:
-                self._parts = self._read()
+            if self._path.exists() and self._path.stat().st_mtime_ns != self._stamp:
+                self._parts = self._read(self._path)
         return next((one for one in reversed(self._parts) if one.wall0 <= wall), self._parts[0])
 
-    def _read(self) -> list[FastClock]:
+    def _read(self, path: Path) -> list[FastClock]:
         try:
-            self._stamp = self._path.stat().st_mtime_ns
-            parts = msgspec.json.decode(self._path.read_bytes(), type=list[FastClock])
+            self._stamp = path.stat().st_mtime_ns
+            parts = msgspec.json.decode(path.read_bytes(), type=list[FastClock])
         except OSError as error:
-            raise ConfigurationError(f"{self._path}: cannot be read: {error.strerror}") from error
+            raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
         except msgspec.MsgspecError as error:
-            raise ConfigurationError(
-                f"{self._path}: found {error}; allowed: what a run has written"
-            ) from error
+            raise ConfigurationError(f"{path}: found {error}; allowed: what a run has written") from error
         if not parts or any(one.speed <= 0 for one in parts):
-            raise ConfigurationError(f"{self._path}: found no speed; allowed: what a run has written")
+            raise ConfigurationError(f"{path}: found no speed; allowed: what a run has written")
         return parts
 
 

@@ -91,6 +91,11 @@ class Driver:
         """How many devices have a connection."""
         return sum(wire.connected for wire in self._wires.values())
 
+    def act(self, device: str, do: str) -> None:
+        """Let a device do something now; ConfigurationError for what its kind cannot do."""
+        self._take(self.stage.act(device, self.clock.now(), do))
+        self.wake()
+
     def wake(self) -> None:
         """Look again at once: something was planned, or the clock runs otherwise."""
         self._early.set()
@@ -127,7 +132,9 @@ class Driver:
             if step.note:
                 zone = self.stage.devices[step.device].profile.zone
                 self.say(f"{step.at.astimezone(zone):%H:%M:%S}  {step.note}")
-            if isinstance(output, Message):
+            if step.device not in self._wires:
+                pass  # somebody else plays it
+            elif isinstance(output, Message):
                 self.medium.carry(at, step.device, output)
             elif isinstance(output, Link):
                 self.medium.link(at, step.device, up=output.up)

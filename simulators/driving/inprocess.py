@@ -9,12 +9,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.contract.errors import ConfigurationError
+from gateway.model.frame import Frame, Transport
 from simulators.driving.account import Account, Spread
+from simulators.driving.expected import unmet
 from simulators.driving.levels import STATE_FILE, Level, make_gateway
 from simulators.outputs import Step
-from simulators.scenarios.build import Outcome, Play
+from simulators.scenarios.build import Outcome, Play, make_walk
+from simulators.scenarios.evidence import Evidence, read_evidence
+from simulators.swarm.invariants import violations
 
 SUMMARY_FILE = "summary.json"
 
@@ -41,7 +46,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     on_site: Spread | None
     crashes: int
     not_met: list[str]
-    broken: list[str]
+    broken: list[str] | None
     digest: str
     took_s: float
 
@@ -63,6 +68,7 @@ class Run:
         self.play, self.level, self.folder = play, level, folder
         self.account = Account()
         self.outcome: Outcome | None = None
+        self.broken: list[str] | None = None
         self.took_s = 0.0
 
     def run(self, progress: Progress | None = None, remark: Callable[[Step], None] | None = None) -> None:
@@ -76,6 +82,15 @@ class Run:
             finally:
                 gateway.close()
             self.took_s = time.perf_counter() - began
+            if (folder / STATE_FILE).exists():
+                self.broken = [str(one) for one in violations(make_walk(), self._evidence(folder))]
+
+    def _evidence(self, folder: Path) -> Evidence:
+        """Read what the run left; behind a broker only the topic says who sent a message."""
+        found = read_evidence(self.play, folder)
+        if self.level == "broker":
+            found.frames = {at: _of_topic(frame) for at, frame in found.frames.items()}
+        return found
 
     def _told(
         self, progress: Progress | None, remark: Callable[[Step], None] | None
@@ -92,8 +107,8 @@ class Run:
 
         return told
 
-    def summary(self, not_met: list[str], broken: list[str]) -> Summary:
-        """Return what came of it."""
+    def summary(self) -> Summary:
+        """Return what came of it; `broken` is None where there are no files in which to look."""
         play, account = self.play, self.account
         return Summary(
             scenario=play.scenario.name,
@@ -111,8 +126,8 @@ class Run:
             accepted=account.spread("accepted"),
             on_site=account.spread("on_site"),
             crashes=self.outcome.crashes if self.outcome else 0,
-            not_met=not_met,
-            broken=broken,
+            not_met=unmet(play.scenario.expect, account, play.until),
+            broken=self.broken,
             digest=account.digest,
             took_s=round(self.took_s, 3),
         )
@@ -139,9 +154,14 @@ def lines(summary: Summary) -> Iterator[str]:
                 f"longest {spread.longest_s:.1f} s ({spread.alerts} alerts)"
             )
     yield from (f"  not as expected: {line}" for line in summary.not_met)
-    yield from (f"  invariant broken: {line}" for line in summary.broken)
+    yield from (f"  invariant broken: {line}" for line in summary.broken or ())
     if summary.good:
-        yield "  as expected, and every invariant holds"
+        looked = (
+            "and every invariant holds"
+            if summary.broken is not None
+            else "invariants not looked for (no files)"
+        )
+        yield f"  as expected, {looked}"
     rate = summary.events / max(summary.took_s, 1e-9)
     yield f"{summary.took_s:.2f} s: {summary.speed_up:,.0f} times real time, {rate:,.0f} events/s"
     yield f"digest {summary.digest}"
@@ -151,6 +171,12 @@ def as_json(summary: Summary) -> str:
     """Write a summary for programs, with the speed-up worked out."""
     shown = msgspec.to_builtins(summary) | {"speed_up": round(summary.speed_up, 1), "good": summary.good}
     return json.dumps(shown, indent=1, default=str)
+
+
+def _of_topic(frame: Frame) -> Frame:
+    parts = frame.channel.split("/")
+    known = frame.transport is Transport.MQTT and len(parts) == 5
+    return replace(frame, source="/".join(parts[2:4])) if known else frame
 
 
 def empty_folder(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from simulators.driving.levels import ABOUT, LEVELS, read_level
 from simulators.faults.when import length
 from simulators.scenarios.build import build
 from simulators.scenarios.scenario import Scenario, load_scenario, names
+from simulators.swarm.command import swarm
 
 STEPS = 100
 """Steps of the progress bar."""
@@ -45,17 +46,12 @@ def run(
     one = Run(build(read, seed), chosen, folder)
     with progress_bar(read.name) as progress:
         one.run(progress)
-    summary = one.summary(*judged(one))
+    summary = one.summary()
     if folder is not None:
         (folder / SUMMARY_FILE).write_text(as_json(summary) + "\n", encoding="utf-8")
     typer.echo(as_json(summary) if as_data else "\n".join(lines(summary)))
     if not summary.good:
         raise typer.Exit(1)
-
-
-def judged(one: Run) -> tuple[list[str], list[str]]:
-    """Return which expectations are not met, and which invariants do not hold."""
-    return [], []
 
 
 def list_scenarios() -> None:
@@ -124,3 +120,4 @@ def add_words(app: typer.Typer) -> None:
     app.command()(run)
     app.command("list")(list_scenarios)
     app.command()(show)
+    app.command()(swarm)

@@ -76,7 +76,8 @@ class Faulty:
     def __init__(
         self, devices: Mapping[str, Device], faults: Sequence[Active], seed: int, start: datetime
     ) -> None:
-        self._devices, self._faults, self._now = devices, faults, start
+        self._devices, self._faults, self._now = devices, list(faults), start
+        self.patience = ACKNOWLEDGED_WITHIN
         self._agenda: list[tuple[datetime, int, Thing]] = []
         self._order, self._tokens = count(), count(1)
         self._chances: dict[tuple[str, str], Random] = {}
@@ -154,6 +155,32 @@ class Faulty:
             else:
                 self._lines[device].kept.pop(token, None)
 
+    # --- faults by hand ---
+
+    def begin(self, active: Active) -> None:
+        """Let a fault that no file foresaw begin now."""
+        self._faults.append(active)
+        fault = active.fault
+        for kinds, known in ((Battery, self._dead), (ClockFault, self._clocks), (Loss, self._losses)):
+            if isinstance(fault, kinds):
+                known.append(active)
+        if isinstance(fault, Battery | Outage):
+            self._later(active.begins, Thing("break", active=active))
+
+    def end(self, kind: str, at: datetime) -> int:
+        """End every fault of that kind that is in force, also one of the file; return how many."""
+        over = [
+            one
+            for one in self._faults
+            if getattr(one.fault, "kind", "") == kind and one.begins <= at < one.ends
+        ]
+        for known in (self._faults, self._dead, self._clocks, self._losses):
+            known[:] = [one for one in known if one not in over]
+        for one in over:
+            if isinstance(one.fault, Battery | Outage):
+                self._later(at, Thing("mend", active=one))
+        return len(over)
+
     # --- the gateway's own end ---
 
     def gateway_down(self, at: datetime) -> None:
@@ -230,7 +257,7 @@ class Faulty:
             again, kept.sent = kept.sent, True
             if not line.down:
                 arrives = self._send(at, device, kept.message, token, again=again)
-                self._later(arrives + ACKNOWLEDGED_WITHIN, Thing("retry", device, token=token))
+                self._later(arrives + self.patience, Thing("retry", device, token=token))
 
     def _send(self, at: datetime, device: str, message: Message, token: int, *, again: bool) -> datetime:
         """Put a message on its way through the faults it meets; return when its last copy arrives."""

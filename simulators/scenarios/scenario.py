@@ -66,7 +66,10 @@ class Expect(Strict):
 
 
 class Scenario(Strict):
-    """A whole scenario; `starts` is local time. `name` is the file's, not a key of it."""
+    """A whole scenario; `starts` is local time. `name` is the file's, not a key of it.
+
+    `firmware` marks the locks that real firmware plays when the scenario is driven over MQTT.
+    """
 
     name: str = Field(default="", exclude=True)
     title: Words
@@ -83,6 +86,7 @@ class Scenario(Strict):
     fault: tuple[AnyFault, ...] = ()
     pilot: tuple[dict[str, Any], ...] = ()
     expect: Expect = Expect()
+    firmware: tuple[str, ...] = ()
 
 
 def names() -> list[str]:

@@ -25,7 +25,13 @@ def ticks():
 
 def now_ms():
     # `clock_after_ms`: how long the device has no time after power on.
-    return int(time.time() * 1000) if ticks() >= _c.get("clock_after_ms", 0) else None
+    return rate(int(time.time() * 1000)) if ticks() >= _c.get("clock_after_ms", 0) else None
+
+
+def rate(ms):
+    # `clock`: another time than the PC's, for tests: [its moment, the PC's moment, how many times faster], in ms.
+    at, wall, speed = _c.get("clock", (0, 0, 1))
+    return int(at + (ms - wall) * speed)
 
 
 def motor(lock):

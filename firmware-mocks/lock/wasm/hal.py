@@ -18,7 +18,13 @@ def ticks():
 
 
 def now_ms():
-    return int(_host.now()) if ticks() >= _c.get("clock_after_ms", 0) else None
+    return rate(int(_host.now())) if ticks() >= _c.get("clock_after_ms", 0) else None
+
+
+def rate(ms):
+    # `clock`: another time than the PC's, for tests: [its moment, the PC's moment, how many times faster], in ms.
+    at, wall, speed = _c.get("clock", (0, 0, 1))
+    return int(at + (ms - wall) * speed)
 
 
 def motor(lock):
