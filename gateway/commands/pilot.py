@@ -50,7 +50,7 @@ def report(
     typer.echo(f"{out} and {beside}: {len(figures.all)} figures")
 
 
-def compare(  # noqa: PLR0913, PLR0917 - the words of a command line
+def compare(  # noqa: PLR0917 - the words of a command line
     pilot: Name,
     products: Annotated[
         tuple[str, str] | None, typer.Option(help="Two products, as the registry names their models.")

@@ -16,7 +16,7 @@ MAX_DAYS = 5 * 366
 
 
 class Measure(StrEnum):
-    """What a municipality counted before the pilot, in all the pilot's homes together; the unit is in the name."""
+    """What was counted before the pilot, in all its homes together; the unit is in the name."""
 
     NIGHT_VISITS_PER_NIGHT = "night_visits_per_night"
     DOSE_VISITS_PER_DAY = "dose_visits_per_day"
@@ -64,7 +64,7 @@ class Assumption(Record):
 
 
 class Promise(Record):
-    """The municipality's own time from alarm to somebody on site, and in how many of a hundred it must hold."""
+    """The municipality's own time from alarm to somebody on site, and for how many of a hundred it holds."""
 
     on_site_min: float = Field(gt=0, le=24 * 60)
     percent: float = Field(default=90, gt=0, le=100)

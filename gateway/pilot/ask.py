@@ -13,8 +13,9 @@ import msgspec
 
 from gateway.model.registry import Registry
 from gateway.pilot import manifest as manifests
-from gateway.pilot.export import columns_of, opened, scan
+from gateway.pilot.export import opened, scan
 from gateway.pilot.figures import Figure, Figures
+from gateway.pilot.forms import columns_of, split
 from gateway.pilot.privacy import suppress
 from gateway.pilot.scope import Rows, Scope, scope_of
 
@@ -44,10 +45,10 @@ QUERIES = (
 )
 """In the order of the report; each is a file of its own, that answers one question."""
 COLUMNS = {
-    "pilot": """since TIMESTAMP, until TIMESTAMP, first_day DATE, last_day DATE, zone VARCHAR, night_from TIME,
-    night_until TIME, promise_min DOUBLE""",
-    "devices": """device VARCHAR, home VARCHAR, person VARCHAR, product VARCHAR, kind VARCHAR, heartbeat_s DOUBLE,
-    enrolled TIMESTAMP, supervised BOOLEAN""",
+    "pilot": """since TIMESTAMP, until TIMESTAMP, first_day DATE, last_day DATE, zone VARCHAR,
+    night_from TIME, night_until TIME, promise_min DOUBLE""",
+    "devices": """device VARCHAR, home VARCHAR, person VARCHAR, product VARCHAR, kind VARCHAR,
+    heartbeat_s DOUBLE, enrolled TIMESTAMP, supervised BOOLEAN""",
     "persons": "person VARCHAR, sex VARCHAR",
     "windows": "device VARCHAR, what VARCHAR, ref VARCHAR, starts TIME, minutes DOUBLE",
     "staff_credentials": "credential VARCHAR",
@@ -113,8 +114,7 @@ def _load(database: duckdb.DuckDBPyConnection, path: Path, name: str, rows: Rows
     if not rows:
         return
     path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-    pairs = (column.split() for column in COLUMNS[name].split(","))
-    columns = ", ".join(f"{column}: '{kind}'" for column, kind in pairs)
+    columns = ", ".join(f"{column}: '{kind}'" for column, kind in split(COLUMNS[name]))
     source = f"read_json('{path}', format='newline_delimited', columns={{{columns}}})"
     database.execute(f"INSERT INTO {name} SELECT * FROM {source}")  # noqa: S608 - our own names
 

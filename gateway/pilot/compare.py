@@ -69,7 +69,9 @@ def products_compared(figures: Figures, a: str, b: str) -> Comparison:
     kinds = {
         one["product"]: one["kind"] for one in figures.scope.tables["devices"] if one["product"] in (a, b)
     }
-    lines = [line for query, names in OF_PRODUCTS for line in _lines(query, names, (figures, a), (figures, b))]
+    lines = [
+        line for query, names in OF_PRODUCTS for line in _lines(query, names, (figures, a), (figures, b))
+    ]
     warnings = _few(lines)
     if len(set(kinds.values())) > 1:
         warnings.append(("kinds", {}))

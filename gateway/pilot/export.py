@@ -15,7 +15,7 @@ import msgspec
 from gateway.contract import ConfigurationError
 from gateway.model.registry import RegistryDocument
 from gateway.pilot import forms
-from gateway.pilot.forms import Form
+from gateway.pilot.forms import Form, columns_of
 from gateway.pilot.manifest import Manifest, read, sweep, to_disk, write
 from gateway.pilot.source import Page, Source
 
@@ -28,7 +28,11 @@ REPLACED = frozenset({"lasts", "beats", "statuses"})
 Progress = Callable[[int, int], None]
 
 
-def export(data_dir: Path, progress: Progress = lambda done, of: None, *, step: int = STEP) -> Path:
+def unsaid(done: int, of: int) -> None:
+    """Say nothing of how far an export is."""
+
+
+def export(data_dir: Path, progress: Progress = unsaid, *, step: int = STEP) -> Path:
     """Bring the folder up to the state file; returns the folder. Safe beside a running gateway.
 
     A device whose heartbeat is another than at the last export makes everything be read again: its
@@ -55,6 +59,7 @@ def opened() -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(forms.UTC)
         yield connection
     finally:
         connection.close()
@@ -65,15 +70,9 @@ def scan(folder: Path, manifest: Manifest, table: str) -> str:
     files = manifest.paths(folder, table)
     if not files:
         columns = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns_of(table))
-        return f"(SELECT {columns} LIMIT 0)"  # noqa: S608 - our own columns
+        return f"(SELECT {columns} LIMIT 0)"
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
     return f"read_parquet([{names}])"
-
-
-def columns_of(table: str) -> list[tuple[str, str]]:
-    """Return the names and kinds of a table's columns."""
-    pairs = (column.split() for column in forms.EMPTY[table].split(","))
-    return [(name, kind) for name, kind in pairs]
 
 
 @contextmanager
@@ -87,14 +86,19 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _run(  # noqa: PLR0913, PLR0917 - what one export is made of
-    source: Source, folder: Path, manifest: Manifest, document: RegistryDocument, progress: Progress, step: int
+def _run(  # noqa: PLR0917 - what one export is made of
+    source: Source,
+    folder: Path,
+    manifest: Manifest,
+    document: RegistryDocument,
+    progress: Progress,
+    step: int,
 ) -> None:
     first, until = manifest.cursor, source.cursor()
     with opened() as database:
         _hold_beats(database, folder, document)
-        for table in ("lasts",):
-            database.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {scan(folder, manifest, table)}")
+        lasts = scan(folder, manifest, "lasts")
+        database.execute(f"CREATE TEMP TABLE lasts AS SELECT * FROM {lasts}")  # noqa: S608 - our own files
         while manifest.cursor < until:
             part = _Part(database, folder, manifest, source)
             part.write(min(manifest.cursor + step, until))
@@ -132,8 +136,9 @@ class _Part:
     def _events(self, after: int, until: int) -> None:
         pages = self._source.events(after, until)
         lines = (b'{"place":%d,"body":%b}\n' % row for page in pages for row in page)
-        with self._staged(forms.STAGED_EVENT, lines) as select:
+        with self._staged(forms.EVENT, lines) as select:
             self._database.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {select}")
+        self._database.execute(forms.HEARD)
         self._keep("events", forms.EVENTS)
         self._keep("days", forms.DAYS)
         self._keep("pauses", forms.PAUSES)
@@ -171,7 +176,7 @@ class _Part:
             return
         months = "SELECT DISTINCT strftime(month_of, '%Y-%m') FROM part WHERE month_of IS NOT NULL ORDER BY 1"
         for (month,) in database.execute(months).fetchall():
-            rows = f"SELECT * EXCLUDE (month_of) FROM part WHERE strftime(month_of, '%Y-%m') = '{month}'"
+            rows = f"SELECT * EXCLUDE (month_of) FROM part WHERE strftime(month_of, '%Y-%m') = '{month}'"  # noqa: S608 - ours
             named.append(self._copy(table, month, rows))
 
     def _copy(self, table: str, month: str, select: str) -> str:
@@ -186,7 +191,7 @@ class _Part:
 
 
 def _hold_beats(database: duckdb.DuckDBPyConnection, folder: Path, document: RegistryDocument) -> None:
-    """Make the table of the heartbeats that the enrolments promise, and of the zone each device's days are in."""
+    """Make the table of the heartbeats that are promised, and of the zone each device's days are in."""
     path = folder / "beats.ndjson"
     zones = {tenant.id: tenant.time_zone for tenant in document.tenant}
     zone_of = {device.id: zones[device.tenant] for device in document.device}

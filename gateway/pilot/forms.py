@@ -1,7 +1,6 @@
 """Forms: how each kind of row is read from the state file's JSON, and what of it is kept for analysis.
 
-Positions, movements and presses of nobody's figures are not kept one by one: what only says that a device was
-there is counted by device and day.
+Positions and movements are not kept: what only says that a device was there is counted by device and day.
 """
 
 from typing import NamedTuple
@@ -14,90 +13,83 @@ class Form(NamedTuple):
     select: str
 
 
-COUNTED = ("heartbeat", "position.update", "motion.detected", "link.changed", "test")
-"""Events that no figure asks for one by one: they are in `days`, `pauses` and `batteries` only."""
-NOT_HEARD = "device.offline"
-"""The broker's word about a device that is gone, not the device's own."""
-GRACE = 1.5
-"""Heartbeats after which a silence counts: half of one more than promised, for what networks do."""
-_TIME = "CAST(CAST({0} AS TIMESTAMPTZ) AS TIMESTAMP)"
-
-
-def _time(path: str) -> str:
-    return _TIME.format(path)
-
-
-STAGED_EVENT = Form(
+UTC = "CREATE MACRO utc(moment) AS CAST(CAST(moment AS TIMESTAMPTZ) AS TIMESTAMP)"
+"""Reads a moment with its offset as the UTC it is."""
+EVENT = Form(
     """{place: 'BIGINT', body: 'STRUCT(type VARCHAR, device VARCHAR, home VARCHAR, occurred_at VARCHAR,
     received_at VARCHAR, clock VARCHAR, late_s DOUBLE, "values" STRUCT(battery_percent DOUBLE, means VARCHAR,
     credential VARCHAR, dose VARCHAR, due_at VARCHAR, window_min DOUBLE, slot VARCHAR, outcome VARCHAR))'}""",
-    f"""SELECT place, body.type AS type, body.device AS device, body.home AS home,
-    {_time("body.occurred_at")} AS occurred, {_time("body.received_at")} AS received, body.clock AS clock,
+    """SELECT place, body.type AS type, body.device AS device, body.home AS home,
+    utc(body.occurred_at) AS occurred, utc(body.received_at) AS received, body.clock AS clock,
     coalesce(body.late_s, 0) AS late_s, body."values".means AS means, body."values".credential AS credential,
-    body."values".dose AS dose, {_time('body."values".due_at')} AS due,
-    body."values".window_min AS window_min, body."values".slot AS slot, body."values".outcome AS outcome,
-    body."values".battery_percent AS battery FROM staged""",
+    body."values".dose AS dose, utc(body."values".due_at) AS due, body."values".window_min AS window_min,
+    body."values".slot AS slot, body."values".outcome AS outcome, body."values".battery_percent AS battery
+    FROM staged""",
 )
-EVENTS = f"""SELECT * EXCLUDE (battery), received AS month_of FROM fresh
-WHERE type NOT IN {COUNTED} ORDER BY device, place"""
-DAYS = f"""SELECT device,
-CAST(timezone(coalesce(zone, 'UTC'), timezone('UTC', received)) AS DATE) AS day, count(*) AS messages, min(received) AS first,
-max(received) AS last, count(*) FILTER (clock = 'unsynced') AS unsynced,
-count(*) FILTER (clock = 'none') AS untimed, arg_max(battery, place) FILTER (battery IS NOT NULL) AS battery,
-min(received) AS month_of
-FROM fresh LEFT JOIN beats USING (device) WHERE type <> '{NOT_HEARD}' GROUP BY ALL ORDER BY device, day"""
-PAUSES = f"""SELECT device, since, until, until AS month_of FROM (
+EVENTS = """SELECT * EXCLUDE (battery), received AS month_of FROM fresh
+WHERE type NOT IN ('heartbeat', 'position.update', 'motion.detected', 'link.changed', 'test')
+ORDER BY device, place"""
+"""What no figure asks for one by one is left to `days` and `pauses`."""
+HEARD = "CREATE OR REPLACE TEMP VIEW heard AS SELECT * FROM fresh WHERE type <> 'device.offline'"
+"""That a device is gone is the broker's word, not the device's own."""
+DAYS = """SELECT device, CAST(timezone(coalesce(zone, 'UTC'), timezone('UTC', received)) AS DATE) AS day,
+count(*) AS messages, min(received) AS first, max(received) AS last,
+count(*) FILTER (clock = 'unsynced') AS unsynced, count(*) FILTER (clock = 'none') AS untimed,
+arg_max(battery, place) FILTER (battery IS NOT NULL) AS battery, min(received) AS month_of
+FROM heard LEFT JOIN beats USING (device) GROUP BY device, day ORDER BY device, day"""
+PAUSES = """SELECT device, since, until, until AS month_of FROM (
   SELECT f.device, heartbeat_s, received AS until,
     coalesce(lag(received) OVER (PARTITION BY f.device ORDER BY place), l.last) AS since
-  FROM fresh f JOIN beats b USING (device) LEFT JOIN lasts l USING (device) WHERE type <> '{NOT_HEARD}')
-WHERE epoch_us(until) - epoch_us(since) > heartbeat_s * {GRACE} * 1e6 ORDER BY device, until"""
-LASTS = f"""SELECT device, max(last) AS last FROM (
-  SELECT device, last FROM lasts
-  UNION ALL SELECT device, received FROM fresh WHERE type <> '{NOT_HEARD}') GROUP BY device ORDER BY device"""
-
+  FROM heard f JOIN beats b USING (device) LEFT JOIN lasts l USING (device))
+WHERE epoch_us(until) - epoch_us(since) > heartbeat_s * 1.5e6 ORDER BY device, until"""
+"""Silences longer than one and a half heartbeats: half of one is left for what networks do."""
+LASTS = """SELECT device, max(last) AS last FROM (
+  SELECT device, last FROM lasts UNION ALL SELECT device, received FROM heard)
+GROUP BY device ORDER BY device"""
 ALERTS = Form(
     """{n: 'BIGINT', body: 'STRUCT(id VARCHAR, rule VARCHAR, severity VARCHAR, type VARCHAR, device VARCHAR,
     home VARCHAR, raised_at VARCHAR, occurred_at VARCHAR, late_s DOUBLE, state VARCHAR, outcome VARCHAR,
     count BIGINT, version BIGINT)'}""",
-    f"""SELECT n AS cursor, body.id AS id, coalesce(body.version, 1) AS version, body.rule AS rule,
+    """SELECT n AS cursor, body.id AS id, coalesce(body.version, 1) AS version, body.rule AS rule,
     body.severity AS severity, body.type AS type, body.device AS device, body.home AS home,
-    {_time("body.raised_at")} AS raised, {_time("body.occurred_at")} AS occurred,
-    coalesce(body.late_s, 0) AS late_s, coalesce(body.state, 'offered') AS state, body.outcome AS outcome,
-    coalesce(body.count, 1) AS count, {_time("body.raised_at")} AS month_of FROM staged ORDER BY id""",
+    utc(body.raised_at) AS raised, utc(body.occurred_at) AS occurred, coalesce(body.late_s, 0) AS late_s,
+    coalesce(body.state, 'offered') AS state, body.outcome AS outcome, coalesce(body.count, 1) AS count,
+    utc(body.raised_at) AS month_of FROM staged ORDER BY id""",
 )
 ENTRIES = Form(
     """{n: 'BIGINT', body: 'STRUCT(alert VARCHAR, version BIGINT, "at" VARCHAR, action VARCHAR)'}""",
-    f"""SELECT n AS frame, body.alert AS alert, body.version AS version, {_time('body."at"')} AS moment,
-    body.action AS action, {_time('body."at"')} AS month_of FROM staged ORDER BY alert, version""",
+    """SELECT n AS frame, body.alert AS alert, body.version AS version, utc(body."at") AS moment,
+    body.action AS action, utc(body."at") AS month_of FROM staged ORDER BY alert, version""",
 )
 DELIVERIES = Form(
-    """{n: 'BIGINT', body: 'STRUCT(id VARCHAR, alert VARCHAR, recipient VARCHAR, channel VARCHAR, step INTEGER,
-    queued_at VARCHAR, state VARCHAR)'}""",
-    f"""SELECT n AS row, body.id AS id, body.alert AS alert, body.recipient AS recipient,
-    body.channel AS channel, coalesce(body.step, 0) AS step, {_time("body.queued_at")} AS queued,
-    coalesce(body.state, 'queued') AS state, {_time("body.queued_at")} AS month_of FROM staged ORDER BY id""",
+    """{n: 'BIGINT', body: 'STRUCT(id VARCHAR, alert VARCHAR, recipient VARCHAR, channel VARCHAR,
+    step INTEGER, queued_at VARCHAR, state VARCHAR)'}""",
+    """SELECT n AS row, body.id AS id, body.alert AS alert, body.recipient AS recipient,
+    body.channel AS channel, coalesce(body.step, 0) AS step, utc(body.queued_at) AS queued,
+    coalesce(body.state, 'queued') AS state, utc(body.queued_at) AS month_of FROM staged ORDER BY id""",
 )
+NAMED = "{n: 'BIGINT', us: 'BIGINT', name: 'VARCHAR'}"
 RECEIPTS = Form(
-    "{n: 'BIGINT', us: 'BIGINT', name: 'VARCHAR'}",
+    NAMED,
     """SELECT n AS position, make_timestamp(us) AS moment,
     CASE WHEN name LIKE 'delivery/%' THEN split_part(name, '/', 3) END AS delivery,
     CASE WHEN name LIKE 'shown/%' THEN split_part(name, '/', 2) END AS alert,
     make_timestamp(us) AS month_of FROM staged ORDER BY n""",
 )
 QUARANTINE = Form(
-    "{n: 'BIGINT', us: 'BIGINT', name: 'VARCHAR'}",
+    NAMED,
     """SELECT n AS frame, make_timestamp(us) AS received, name AS device, make_timestamp(us) AS month_of
     FROM staged ORDER BY n""",
 )
 STATUSES = Form(
     "{n: 'BIGINT', body: 'STRUCT(device VARCHAR, last_seen_at VARCHAR, battery_percent DOUBLE)'}",
-    f"""SELECT body.device AS device, {_time("body.last_seen_at")} AS last_seen,
-    body.battery_percent AS battery FROM staged ORDER BY device""",
+    """SELECT body.device AS device, utc(body.last_seen_at) AS last_seen, body.battery_percent AS battery
+    FROM staged ORDER BY device""",
 )
-EMPTY: dict[str, str] = {
-    "events": """place BIGINT, type VARCHAR, device VARCHAR, home VARCHAR, occurred TIMESTAMP, received TIMESTAMP,
-    clock VARCHAR, late_s DOUBLE, means VARCHAR, credential VARCHAR, dose VARCHAR, due TIMESTAMP,
-    window_min DOUBLE, slot VARCHAR, outcome VARCHAR""",
+COLUMNS: dict[str, str] = {
+    "events": """place BIGINT, type VARCHAR, device VARCHAR, home VARCHAR, occurred TIMESTAMP,
+    received TIMESTAMP, clock VARCHAR, late_s DOUBLE, means VARCHAR, credential VARCHAR, dose VARCHAR,
+    due TIMESTAMP, window_min DOUBLE, slot VARCHAR, outcome VARCHAR""",
     "days": """device VARCHAR, day DATE, messages BIGINT, first TIMESTAMP, last TIMESTAMP, unsynced BIGINT,
     untimed BIGINT, battery DOUBLE""",
     "pauses": "device VARCHAR, since TIMESTAMP, until TIMESTAMP",
@@ -113,4 +105,15 @@ EMPTY: dict[str, str] = {
     "quarantine": "frame BIGINT, received TIMESTAMP, device VARCHAR",
     "statuses": "device VARCHAR, last_seen TIMESTAMP, battery DOUBLE",
 }
-"""The columns of every table, for one that has no file yet."""
+"""The columns of every exported table, in their order."""
+
+
+def columns_of(table: str) -> list[tuple[str, str]]:
+    """Return the names and kinds of an exported table's columns."""
+    return split(COLUMNS[table])
+
+
+def split(columns: str) -> list[tuple[str, str]]:
+    """Return the names and kinds of columns as they are written one after the other."""
+    pairs = (column.split() for column in columns.split(","))
+    return [(name, kind) for name, kind in pairs]

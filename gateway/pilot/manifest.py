@@ -32,7 +32,9 @@ def read(folder: Path) -> Manifest:
     try:
         found = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except msgspec.DecodeError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}. Remove the folder: it is made anew") from error
+        raise ConfigurationError(
+            f"{path}: cannot be read: {error}. Remove the folder: it is made anew"
+        ) from error
     return found if found.form == FORM else Manifest()
 
 

@@ -34,7 +34,9 @@ def as_html(figures: Figures, language: Language, data_file: str) -> str:
         "since": words.day(scope.pilot.first_day),
         "until": words.day(scope.last_day),
         "homes": words.figure(figures.get("scope", "homes")),
-        "devices": words.number(sum(figures.value("scope", "devices", one) or 0 for one in products(figures))),
+        "devices": words.number(
+            sum(figures.value("scope", "devices", one) or 0 for one in products(figures))
+        ),
         "products": ", ".join(products(figures)),
         "tiles": summary(teller),
         "sections": sections(teller, data_file),

@@ -1,4 +1,4 @@
-"""Plots: few, large and plainly labelled, as SVG that stands in the page and is the same for the same data."""
+"""Plots: few, large and plainly labelled, as SVG in the page; the same data give the same bytes."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Drawing
 from gateway.pilot.figures import Figures
 from gateway.pilot.tables import Teller
 
-STYLE = {
+STYLE: Any = {
     "svg.hashsalt": "vaka",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
@@ -164,7 +164,8 @@ def _svg(drawing: Drawing, name: str) -> str:
     """Return the drawing without a date, its ids its own, so that several can stand in one page."""
     with mpl.rc_context(STYLE):
         buffer = io.StringIO()
-        FigureCanvasSVG(drawing).print_svg(buffer, metadata={"Date": None, "Creator": None})
+        canvas: Any = FigureCanvasSVG(drawing)
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

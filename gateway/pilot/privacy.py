@@ -10,7 +10,7 @@ from gateway.pilot.figures import Figure
 FEWEST = 5
 """Homes or persons that a cell must be about to be shown."""
 BY_PART = frozenset({"indicators"})
-"""Queries whose parts (the sexes) add up to their whole, which is kept where it can be: it is what is asked for."""
+"""Queries whose parts (the sexes) add up to their whole; that is kept where it can be: it is asked for."""
 Cell = tuple[Figure, int | None]
 
 

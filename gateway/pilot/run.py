@@ -7,7 +7,7 @@ from gateway.api.texts import Language
 from gateway.model.registry import Registry
 from gateway.pilot.ask import ask
 from gateway.pilot.compare import as_lines, as_page, pilots_compared, products_compared
-from gateway.pilot.export import Progress, export
+from gateway.pilot.export import Progress, export, unsaid
 from gateway.pilot.figures import Figures
 from gateway.pilot.page import as_data, as_html
 from gateway.pilot.source import Source
@@ -24,7 +24,7 @@ def listed(directory: Path) -> Iterator[str]:
         source.close()
 
 
-def figures_of(directory: Path, pilot: str, progress: Progress) -> Figures:
+def figures_of(directory: Path, pilot: str, progress: Progress = unsaid) -> Figures:
     """Export what is new of a data directory, and ask for a pilot's figures."""
     folder = export(directory, progress)
     source = Source(directory)
@@ -43,7 +43,10 @@ def write_report(figures: Figures, out: Path, data: Path, language: Language) ->
 def compared(
     first: Figures, other: Figures | None, names: tuple[str, str], language: Language, out: Path | None
 ) -> list[str]:
-    """Return the lines of a comparison, of two products or with another directory's figures; write its page."""
+    """Return the lines of a comparison, of two products or with another directory's figures.
+
+    Its page is written to `out`, if that is named.
+    """
     found = products_compared(first, *names) if other is None else pilots_compared(first, other, names)
     if out is not None:
         _replace(out, as_page(found, language).encode())

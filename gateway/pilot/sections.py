@@ -11,6 +11,8 @@ from gateway.pilot.tables import Table, Teller
 RANGE = ("low", "likely", "high")
 STEPS = ("displayed", "accepted", "on_site", "closed")
 OUTCOMES = ("real", "false", "technical", "test", "open")
+SMALL_H = 10
+"""Hours under which a decimal still says something."""
 SEXES = ("female", "male", "untold")
 
 
@@ -98,7 +100,11 @@ def _alerts(teller: Teller) -> Section:
     tables = [
         teller.table("alerts", "alerts", heads, rows if len(subjects) > 1 else [], *notes),
         *teller.by_subject(
-            "alerts_products", ("alerts_device_month",), head="product", whole=False, caption="alerts_products"
+            "alerts_products",
+            ("alerts_device_month",),
+            head="product",
+            whole=False,
+            caption="alerts_products",
         ),
         *teller.of_whole("nuisance", ("stale", "chattering")),
     ]
@@ -128,7 +134,9 @@ def _response(teller: Teller) -> Section:
     kept = ("promise_share", "promise_alarms", "promise_kept", "promise_later", "promise_unrecorded")
     promise = figures.scope.pilot.promise
     for table in teller.of_whole("promise", kept):
-        severities = ", ".join(words(f"severity.{one}") for one in sorted(promise.severities if promise else ()))
+        severities = ", ".join(
+            words(f"severity.{one}") for one in sorted(promise.severities if promise else ())
+        )
         source = promise.source if promise else ""
         note = words("note.no_promise_severity", severities=severities, source=source)
         tables.append(msgspec.structs.replace(table, notes=(*table.notes, note)))
@@ -146,7 +154,9 @@ def _load(teller: Teller) -> Section:
         "load_low",
     )
     name = lambda n: teller.words("responder.name", n=n)  # noqa: E731 - a name for the rows
-    return Section("load", teller.by_subject("responders", measures, head="responder", name=name, whole=False))
+    return Section(
+        "load", teller.by_subject("responders", measures, head="responder", name=name, whole=False)
+    )
 
 
 def _benefit(teller: Teller) -> Section:
@@ -208,7 +218,9 @@ def spanned(teller: Teller, measure: str, line: str = "") -> str:
         return teller.words.figure(low)
     words = teller.words
     if measure == "benefit_hours":
-        return f"{words('page.to', low=words.number(low.value), high=words.number(high.value))}\u00a0h"
+        decimals = 0 if max(abs(low.value), abs(high.value)) >= SMALL_H else 1
+        ends = {"low": words.number(low.value, decimals), "high": words.number(high.value, decimals)}
+        return f"{words('page.to', **ends)}\u00a0h"
     return words("page.to", low=words.money(low.value), high=words.money(high.value))
 
 

@@ -71,11 +71,11 @@ class Source:
         return self._reader.ask(query, (until, after, until))
 
     def deliveries(self, after: int) -> Page:
-        """Return (row, body) of the deliveries made or changed since a row: a change gives a row of its own."""
+        """Return (row, body) of the deliveries made or changed since a row: a change gives a new row."""
         return self._reader.ask("SELECT rowid, body FROM deliveries WHERE rowid > ? ORDER BY rowid", (after,))
 
     def receipts(self, after: int, until: int) -> Page:
-        """Return (position, received in microseconds, channel) of the proofs that somebody was shown an alert."""
+        """Return (position, microseconds, channel) of the proofs that somebody was shown an alert."""
         return self._reader.ask(RECEIPTS, (after, until, Transport.RECEIPT.value))
 
     def quarantine(self, after: int, until: int) -> Page:

@@ -9,6 +9,11 @@ FEWEST_ALARMS = 5
 """Real alarms under which the promise is not judged."""
 
 
+HEARD_ENOUGH_PERCENT = 90
+UNKNOWN_DOSES_PERCENT = 5
+"""Availability under which, and share of doses without a word over which, savings are told with a warning."""
+
+
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
     """A question's name, its answer in large letters, and sentences below it."""
 
@@ -32,7 +37,9 @@ def _availability(teller: Teller) -> Tile:
         answer = teller.shown("availability", "availability")
         each = figures.subjects("availability")
         said = [words("summary.availability_said")]
-        said += [f"{one}: {teller.shown('availability', 'availability', one)}" for one in each if len(each) > 1]
+        said += [
+            f"{one}: {teller.shown('availability', 'availability', one)}" for one in each if len(each) > 1
+        ]
     return Tile(name="availability", answer=answer, said=said, query="availability", section="availability")
 
 
@@ -46,8 +53,12 @@ def _doses(teller: Teller) -> Tile:
         planned = teller.shown("doses", "doses_planned")
         answer = words("summary.doses_of", missed=words.figure(missed), planned=planned)
         said = [words("summary.doses_said", share=teller.shown("doses", "doses_missed_share"))]
+        if figures.value("doses", "doses_no_word"):
+            said.append(words("summary.doses_no_word", n=teller.shown("doses", "doses_no_word")))
         each = figures.subjects("doses")
-        said += [f"{one}: {teller.shown('doses', 'doses_missed_share', one)}" for one in each if len(each) > 1]
+        said += [
+            f"{one}: {teller.shown('doses', 'doses_missed_share', one)}" for one in each if len(each) > 1
+        ]
         before, now = (figures.value("baseline", one, "missed_doses_per_week") for one in ("before", "now"))
         if before is not None and now is not None:
             values = {"before": words.value(before, "number"), "now": words.value(now, "number")}
@@ -64,6 +75,7 @@ def _time(teller: Teller) -> Tile:
     if low is not None and high is not None and days:
         each = {name: words.number(of * 7 / days) for name, of in (("low", low), ("high", high))}
         said.append(words("summary.time_week", **each))
+        said += _doubt(teller)
     if low is not None and low < 0:
         said.append(words("summary.time_lost"))
     answer = spanned(teller, "benefit_hours")
@@ -80,6 +92,7 @@ def _benefit(teller: Teller) -> Tile:
         said = [words("summary.benefit_missing")]
     else:
         said = [words("summary.benefit_said", likely=words.money(likely))]
+        said += _doubt(teller)
         if low < 0 < high:
             said.append(words("summary.benefit_uncertain"))
         lines = figures.subjects("benefit", "benefit_sek")
@@ -88,6 +101,16 @@ def _benefit(teller: Teller) -> Tile:
             names = ", ".join(words(f"line.{one}").lower() for one in left_out)
             said.append(words("summary.benefit_left_out", lines=names))
     return Tile(name="benefit", answer=answer, said=said, query="benefit", section="benefit")
+
+
+def _doubt(teller: Teller) -> list[str]:
+    """Return a warning where silence has left too much unknown: what nobody heard was not saved."""
+    heard = teller.figures.value("availability", "availability")
+    planned = teller.figures.value("doses", "doses_planned")
+    unknown = teller.figures.value("doses", "doses_no_word")
+    silent = heard is not None and heard < HEARD_ENOUGH_PERCENT
+    untold = bool(planned and unknown) and 100 * (unknown or 0) / (planned or 1) > UNKNOWN_DOSES_PERCENT
+    return [teller.words("summary.doubt")] if silent or untold else []
 
 
 def _promise(teller: Teller) -> Tile:

@@ -7,7 +7,6 @@ import msgspec
 from gateway.pilot.figures import Figures
 from gateway.pilot.words import Words
 
-
 SHORT = 12
 """Rows of a table that is not broken between two sheets."""
 
@@ -42,7 +41,7 @@ class Teller:
         """Return a figure as it is shown."""
         return self.words.figure(self.figures.get(query, measure, subject, part))
 
-    def by_subject(  # noqa: PLR0913 - what a table is made of
+    def by_subject(
         self,
         query: str,
         measures: Sequence[str],

@@ -53,22 +53,18 @@ class Words:
         """Return a value with its unit; None is missing."""
         if value is None:
             return self("page.missing")
-        if unit == "percent":
-            return self._share(value)
-        if unit == "seconds":
-            return self._span(value)
-        if unit == "hours":
-            return self._span(value * 3600) if value else f"0{NARROW}h"
-        if unit == "days":
-            return self._count(floor(value), "dygn", "days")
-        if unit == "kr":
-            return self.money(value)
-        decimals = 0 if float(value).is_integer() else 2 if abs(value) < 1 else 1
-        return self.number(value, decimals)
+        shown = {
+            "percent": self._share,
+            "seconds": self._span,
+            "hours": self._hours,
+            "days": self._days,
+            "kr": self.money,
+        }
+        return shown.get(unit, self._plain)(value)
 
     def money(self, value: float) -> str:
         """Return kronor without more figures than assumptions can carry."""
-        step = 1000 if abs(value) >= 10_000 else 100
+        step = 1000 if abs(value) >= 10_000 else 100 if abs(value) >= 1000 else 10
         return f"{self.number(round(value / step) * step)}{NARROW}kr"
 
     def day(self, day: date) -> str:
@@ -81,6 +77,15 @@ class Words:
         shown = max(shown, 0.1) if value > 0 else shown
         decimals = 0 if float(shown).is_integer() else 1
         return f"{self.number(shown, decimals)}{NARROW}%"
+
+    def _plain(self, value: float) -> str:
+        return self.number(value, 0 if float(value).is_integer() else 2 if abs(value) < 1 else 1)
+
+    def _hours(self, value: float) -> str:
+        return self._span(value * 3600) if value else f"0{NARROW}h"
+
+    def _days(self, value: float) -> str:
+        return self._count(floor(value), "dygn", "days")
 
     def _span(self, seconds: float) -> str:
         if seconds < 120:
