@@ -7,11 +7,13 @@ from functools import cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from gateway.contract import Changes
 from gateway.contract.errors import ConfigurationError
 from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_rules, urgency
+from gateway.service.intake import Urgent
 from simulators.chance import stream
 from simulators.devices import Device
 from simulators.faults.active import Active, settle
@@ -22,6 +24,7 @@ from simulators.faults.spec import Crash, Where
 from simulators.faults.when import length, moment
 from simulators.house.player import Player, Told
 from simulators.house.port import Crashed, Gateway, People, Setting
+from simulators.house.whole import Whole
 from simulators.scenarios.scenario import Happening, Scenario
 from simulators.world.make import Plan, World, make_world
 
@@ -48,6 +51,7 @@ class Outcome:
     crashes: int = 0
     rung: list[Rung] = field(default_factory=list)
     acknowledged: dict[int, datetime] = field(default_factory=dict)
+    on_disk: list[tuple[int, datetime]] = field(default_factory=list)
 
 
 class Listening:
@@ -79,9 +83,8 @@ class Play:
         self.people: People = Phones(Listening(self.world.crew, self.outcome.rung), self.faults, seed)
         for number, happening in enumerate(scenario.happens):
             self._plan(number, happening, find, local)
-        adapters = load_adapters()
         self.walk = walk or make_walk()
-        self.setting = Setting(self.walk, urgency(adapters), self.world.document, self.start, self.people)
+        self.setting = Setting(self.walk, _urgent(), self.world.document, self.start, self.people)
 
     def whole(self, folder: Path) -> FailingHouse:
         """Make the whole gateway for it, with the gateway's own faults."""
@@ -96,6 +99,7 @@ class Play:
             for one in self.faults
             if isinstance(one.fault, Crash) and one.fault.point == "idle"
         )
+        self._listen(gateway)
         now = self.start
         while now < self.until:
             until, down = idle[0] if idle else (self.until, None)
@@ -110,6 +114,17 @@ class Play:
                 now = self._down(player, gateway, now, down, told)
                 idle = [one for one in idle if one[0] > now]
         return self.outcome
+
+    def _listen(self, gateway: Gateway) -> None:
+        """Note when each commit was on disk, besides whoever listens already."""
+        before = gateway.committed
+
+        def committed(changes: Changes, cursor: int) -> None:
+            before(changes, cursor)
+            at = gateway.clock.now() if isinstance(gateway, Whole) else changes.now
+            self.outcome.on_disk.append((cursor, at or self.start))
+
+        gateway.committed = committed
 
     def _down(
         self, player: Player, gateway: Gateway, now: datetime, down: timedelta, told: Told | None
@@ -158,6 +173,11 @@ def build(scenario: Scenario, seed: int | None = None) -> Play:
 def make_walk() -> Walk:
     """Return the steps with every installed adapter and rule, as the gateway has them; it keeps no state."""
     return Walk(load_adapters(), load_rules(), CHANNELS)
+
+
+@cache
+def _urgent() -> Urgent:
+    return urgency(load_adapters())
 
 
 def find_devices(world: World, where: Where) -> list[Device]:

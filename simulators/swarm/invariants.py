@@ -12,7 +12,7 @@ from gateway.model.delivery import DeliveryState
 from gateway.model.frame import Frame, Transport
 from gateway.model.trace import Verdict
 from gateway.pipeline.walk import Walk
-from simulators.swarm.evidence import Evidence
+from simulators.scenarios.evidence import Evidence
 from simulators.swarm.replayed import differences
 
 ASIDE = frozenset({AlertState.SHELVED, AlertState.SUPPRESSED, AlertState.OUT_OF_SERVICE})

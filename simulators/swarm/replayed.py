@@ -10,7 +10,7 @@ from gateway.contract import Changes
 from gateway.model.event import Event
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
-from simulators.swarm.evidence import Evidence
+from simulators.scenarios.evidence import Evidence
 
 SHOWN = 5
 """Differences that are told of one kind; further ones are counted."""

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from simulators.faults.house import FailingHouse
 from simulators.scenarios.build import Play, build, make_walk
+from simulators.scenarios.evidence import Evidence, read_evidence
 from simulators.scenarios.scenario import Scenario
-from simulators.swarm.evidence import Evidence, read_evidence
 from simulators.swarm.invariants import Violation, violations
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where an fsync costs nothing; ours inside is private

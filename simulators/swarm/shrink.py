@@ -25,9 +25,8 @@ class Shrinker:
         before = None
         while before != scenario and self.trials < self._most:
             before = scenario
-            scenario = self._fewer(scenario)
-            scenario = self._shorter(scenario)
-            scenario = self._fewer_homes(scenario)
+            for step in (self._shorter, self._fewer, self._fewer_homes):
+                scenario = step(scenario)
         return scenario
 
     def _fewer(self, scenario: Scenario) -> Scenario:

@@ -38,6 +38,7 @@ class Evidence:
     sent: dict[int, Sent]
     acknowledged: dict[int, datetime]
     came: dict[int, list[bytes]]
+    on_disk: list[tuple[int, datetime]]
     frames: dict[int, Frame]
     events: dict[int, list[Event]]
     traces: dict[int, list[Trace]]
@@ -67,6 +68,7 @@ def read_evidence(play: Play, folder: Path) -> Evidence:
             sent=play.medium.log,
             acknowledged=play.medium.told,
             came=play.medium.came,
+            on_disk=play.outcome.on_disk,
             frames={frame.position: frame for frame in journal.read(0, MANY)},
             events=_by([(event.frame, event) for _, event in store.events(limit=MANY)]),
             traces=_by([(trace.frame, trace) for trace in traces]),
