@@ -1,6 +1,6 @@
 """Times: when something really happened, how late it was heard, and whether it was night."""
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -68,15 +68,20 @@ class Occurrence(NamedTuple):
         return self.starts_at <= moment <= self.ends_at + after
 
 
-@lru_cache(8192)
 def on_day(window: Window, day: date, zone: tzinfo | None) -> Occurrence:
     """Return a window's occurrence on a local date.
 
     A local time that a clock change skips counts with the offset from before the change, one that
     stands twice counts the first time; the length is real minutes either way.
     """
-    starts_at = datetime.combine(day, window.at, tzinfo=zone).astimezone(UTC)
-    return Occurrence(window.ref, day, starts_at, starts_at + timedelta(minutes=window.minutes))
+    return _on_day(window.ref, window.at, window.minutes, day, zone)
+
+
+@lru_cache(8192)
+def _on_day(ref: str, at: time, minutes: float, day: date, zone: tzinfo | None) -> Occurrence:
+    """Work it out once for all homes: their windows are others, but most are alike."""
+    starts_at = datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+    return Occurrence(ref, day, starts_at, starts_at + timedelta(minutes=minutes))
 
 
 def around(window: Window, moment: datetime, zone: tzinfo | None) -> list[Occurrence]:

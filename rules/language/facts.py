@@ -27,6 +27,9 @@ ALWAYS_THERE = frozenset({"type", "kind", "late", "late_s", "minutes_late"})
 WORKED_OUT = frozenset({"away_m", "inside_zone"})
 """Fields worked out for a position in a home that has a zone: metres outside its edge, 0 inside."""
 EVENT = "event"
+MAX_CONTEXTS = 4096
+"""Contexts kept from earlier inputs: to make one costs more than to judge by it."""
+_CONTEXTS: dict[Any, cel.Context] = {}
 
 
 def context(event: Event | None, at: Situation, needs: frozenset[str]) -> cel.Context:
@@ -36,8 +39,31 @@ def context(event: Event | None, at: Situation, needs: frozenset[str]) -> cel.Co
     """
     found: cel.Context | None = at.shared.get(needs)
     if found is None:
-        found = at.shared[needs] = context_of(_values(event, at, needs))
+        found = at.shared[needs] = _kept(_values(event, at, needs))
     return found
+
+
+def _kept(values: dict[str, Any]) -> cel.Context:
+    """Return the context of these values, the one made before where many inputs say the same.
+
+    The types are part of what is the same: to an expression 1, 1.0 and true are three things.
+    """
+    try:
+        key = tuple([(name, _told_apart(value)) for name, value in values.items()])
+        found = _CONTEXTS.get(key)
+    except TypeError:  # a list among them
+        return context_of(values)
+    if found is None:
+        if len(_CONTEXTS) >= MAX_CONTEXTS:
+            _CONTEXTS.clear()
+        found = _CONTEXTS[key] = context_of(values)
+    return found
+
+
+def _told_apart(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple([(name, _told_apart(inner)) for name, inner in value.items()])
+    return type(value), value
 
 
 def _values(event: Event | None, at: Situation, needs: Iterable[str]) -> dict[str, Any]:
