@@ -53,7 +53,7 @@ def make_gateway(play: Play, level: Level, folder: Path, *, filed: bool) -> Gate
     if level == "fleet":
         crashes = any(isinstance(one.fault, Crash) for one in play.faults)
         keep: Keep = SqliteStore(folder / STATE_FILE) if filed or crashes else Digest()
-        return Fleet(play.setting, keep)
+        return Fleet(play.setting, keep, falls=crashes)
     if level == "whole":
         return play.whole(folder)
     return FailingWired(play, folder, level)

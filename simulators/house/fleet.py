@@ -24,13 +24,15 @@ class Fleet:
     """The steps and the state, one frame after the other; what is committed goes to a `Keep`.
 
     It stands for intake, engine and dispatch: the whole house (`simulators.house.whole`) has the real ones.
+    Where it will never fall (`falls`), what was walked is as good as on disk, and said to be so at once.
     """
 
-    def __init__(self, setting: Setting, keep: Keep) -> None:
+    def __init__(self, setting: Setting, keep: Keep, *, falls: bool = False) -> None:
         self._walk, self._keep, self._people = setting.walk, keep, setting.people
         self.acknowledged: Acknowledged = _nobody
         self.committed: Committed = _no_one
         self.frames = 0
+        self._falls = falls
         self._pending: list[Frame] = []
         self._tokens: list[int] = []
         self._rings: list[tuple[datetime, int, Delivery]] = []
@@ -41,9 +43,11 @@ class Fleet:
 
     def take(self, arrival: Arrival) -> None:
         """Walk a message."""
-        if arrival.token:
+        if arrival.token and self._falls:
             self._tokens.append(arrival.token)
         self._step(frame_of(arrival))
+        if arrival.token and not (self._falls or self._down):
+            self.acknowledged([arrival.token])
 
     def link(self, at: datetime, device: str, will: Message, *, up: bool) -> None:
         """Speak the last will of a connection that broke."""
@@ -72,6 +76,8 @@ class Fleet:
             self._step(Frame(Transport.CLOCK, "tick", b"", now, ingress="engine"))
         while self._rings and self._rings[0][0] <= now:
             self._ring(heappop(self._rings)[2], now)
+        if self._tokens:
+            self.flush()
 
     def alert(self, alert_id: str) -> Alert | None:
         """Return an open alert as it is."""
@@ -84,8 +90,8 @@ class Fleet:
 
     def restart(self, now: datetime) -> None:
         """Go on from the last commit, as the engine does: first a tick that says so."""
-        self.state = State(self._keep.load())
-        self._down = False
+        kept = self._keep.load()
+        self.state, self.frames, self._down = State(kept), kept.cursor, False
         for delivery in self.state.deliveries.values():
             self._hold(delivery)
         self._step(Frame(Transport.CLOCK, "start", b"", now, ingress="engine"))

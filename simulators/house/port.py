@@ -154,7 +154,7 @@ class Crashed(BaseException):
 
 
 def frame_of(arrival: Arrival) -> Frame:
-    """Return a device's message as the listener would hand it in."""
+    """Return a device's message as the listener hands it in: straight from the device nothing is old."""
     message = arrival.message
     if isinstance(message, Link):
         raise TypeError("a link is no message")
@@ -165,7 +165,6 @@ def frame_of(arrival: Arrival) -> Frame:
         received_at=arrival.at,
         ingress="listener",
         source=arrival.device,
-        retained=message.retain,
         duplicate=arrival.duplicate,
     )
 
