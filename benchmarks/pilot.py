@@ -117,7 +117,7 @@ def make(folder: Path, homes: int, days: int) -> dict[str, int]:
     """Write the year as the export would; returns the rows of each table, and of the heartbeats it stands for."""
     kept = manifests.Manifest(cursor=1)
     counts = {}
-    with opened() as database:
+    with opened(folder) as database:
         database.execute("SELECT setseed(0.5)")
         database.execute(DEVICES.format(homes=homes))
         shapes = {

@@ -86,7 +86,7 @@ def ask(
     def answer(name: str, database: duckdb.DuckDBPyConnection) -> None:
         found.extend(suppress(name, _answers(database, name)))
 
-    with opened() as database:
+    with opened(folder) as database:
         run = timed or (lambda _, work: work())
         run(BASE, lambda: prepare(database, folder, scope))
         for name in QUERIES:

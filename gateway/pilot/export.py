@@ -54,10 +54,11 @@ def export(data_dir: Path, progress: Progress = unsaid, *, step: int = STEP) -> 
 
 
 @contextmanager
-def opened() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a database in memory that speaks UTC and asks no network for anything."""
+def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a database in memory that speaks UTC, asks no network for anything and spills into the folder."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     try:
+        connection.execute(f"SET temp_directory = '{_quoted(folder / 'spill')}'")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(forms.UTC)
         yield connection
@@ -95,7 +96,7 @@ def _run(  # noqa: PLR0917 - what one export is made of
     step: int,
 ) -> None:
     first, until = manifest.cursor, source.cursor()
-    with opened() as database:
+    with opened(folder) as database:
         _hold_beats(database, folder, document)
         lasts = scan(folder, manifest, "lasts")
         database.execute(f"CREATE TEMP TABLE lasts AS SELECT * FROM {lasts}")  # noqa: S608 - our own files
@@ -208,7 +209,7 @@ def _hold_beats(database: duckdb.DuckDBPyConnection, folder: Path, document: Reg
 
 def _beats_changed(folder: Path, manifest: Manifest, document: RegistryDocument) -> bool:
     now = {one.device: one.heartbeat_s for one in document.enrolment}
-    with opened() as database:
+    with opened(folder) as database:
         heard = database.execute(f"""SELECT device, heartbeat_s FROM {scan(folder, manifest, "lasts")} l
         LEFT JOIN {scan(folder, manifest, "beats")} b USING (device)""").fetchall()  # noqa: S608 - our own names
     return any(device in now and now[device] != beat for device, beat in heard)

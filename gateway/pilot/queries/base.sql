@@ -1,6 +1,6 @@
 -- What every figure is made from: the pilot's part of the exported tables, once for the whole report.
 CREATE TEMP TABLE watched AS
-SELECT d.*, greatest(d.enrolled, p.since) AS begins, p.until AS ends
+SELECT row_number() OVER (ORDER BY device) AS no, d.*, greatest(d.enrolled, p.since) AS begins, p.until AS ends
 FROM devices d, pilot p WHERE d.enrolled < p.until;
 
 CREATE TEMP TABLE heard AS
@@ -35,7 +35,9 @@ FROM (SELECT unnest(generate_series(date_trunc('week', (SELECT first_day FROM pi
 WHERE since < (SELECT until FROM pilot);
 
 CREATE TEMP TABLE happened AS
-SELECT w.product, w.person, e.* FROM events e JOIN watched w USING (device)
+SELECT w.no, w.product, e.home, e.type, e.occurred, e.clock, e.late_s, e.means, e.credential, e.dose, e.due,
+  e.slot, e.outcome
+FROM events e JOIN watched w USING (device)
 WHERE e.received >= w.begins AND e.received < w.ends;
 
 -- The newest export of an alert is the alert.
@@ -60,57 +62,68 @@ seen AS (
 SELECT a.*, displayed, accepted, on_site, CASE WHEN state = 'closed' THEN closed END AS closed
 FROM pilot_alerts a LEFT JOIN done ON done.alert = a.id LEFT JOIN seen ON seen.alert = a.id;
 
+-- Each local time that something is planned at, on each day, as the moment it was: worked out once for all.
+CREATE TEMP TABLE moments AS
+SELECT starts, CAST(timezone(zone, CAST(local_day AS DATE) + starts) AS TIMESTAMP) AS moment,
+  CASE WHEN night_from > night_until THEN starts >= night_from OR starts < night_until
+    ELSE starts >= night_from AND starts < night_until END AS at_night
+FROM (SELECT DISTINCT starts FROM windows), pilot,
+  (SELECT unnest(generate_series(CAST((SELECT first_day FROM pilot) AS TIMESTAMP),
+     CAST((SELECT last_day FROM pilot) AS TIMESTAMP), INTERVAL 1 DAY)) AS local_day);
+
 -- Every planned dose and look whose time is over, in the local time it was planned in.
 CREATE TEMP TABLE planned AS
-SELECT w.product, w.home, p.device, p.what, p.ref, local_day, at_night,
-  CAST(timezone(zone, CAST(local_day AS DATE) + p.starts) AS TIMESTAMP) AS starts,
-  CAST(timezone(zone, CAST(local_day AS DATE) + p.starts) AS TIMESTAMP)
-    + to_microseconds(CAST(p.minutes * 60e6 AS BIGINT)) AS ends
-FROM (SELECT w.*, CASE WHEN night_from > night_until THEN w.starts >= night_from OR w.starts < night_until
-        ELSE w.starts >= night_from AND w.starts < night_until END AS at_night, zone
-      FROM windows w, pilot) p
-JOIN watched w USING (device),
-(SELECT unnest(generate_series(CAST((SELECT first_day FROM pilot) AS TIMESTAMP),
-   CAST((SELECT last_day FROM pilot) AS TIMESTAMP), INTERVAL 1 DAY)) AS local_day)
-WHERE CAST(timezone(zone, CAST(local_day AS DATE) + p.starts) AS TIMESTAMP) >= w.begins
-  AND CAST(timezone(zone, CAST(local_day AS DATE) + p.starts) AS TIMESTAMP)
-    + to_microseconds(CAST(p.minutes * 60e6 AS BIGINT)) < w.ends;
+SELECT w.no, w.product, w.home, p.what, p.ref, at_night, moment AS starts,
+  moment + to_microseconds(CAST(p.minutes * 60e6 AS BIGINT)) AS ends
+FROM windows p JOIN moments USING (starts) JOIN watched w USING (device)
+WHERE moment >= w.begins AND moment + to_microseconds(CAST(p.minutes * 60e6 AS BIGINT)) < w.ends;
 
--- A word about a dose belongs to the planned dose it names by its time due, or to the nearest one begun.
+-- The days (of UTC) that a planned time reaches into, so that what happened is sought among few of them.
+CREATE TEMP TABLE reach AS
+SELECT no, what, ref, starts, ends, epoch_us(starts) // 86400000000 + n AS day
+FROM planned, range(2) later(n);
+
+-- A word about a dose belongs to the planned dose it names by its time due, or to the nearest one begun; one that
+-- names no dose to the last one begun. Twenty hours later it tells of no dose any more.
 CREATE TEMP TABLE dose_words AS
-SELECT device, dose AS ref, type, occurred, coalesce(due + INTERVAL 1 MINUTE, occurred + INTERVAL 1 HOUR) AS about
+SELECT no, dose AS ref, type, occurred, coalesce(due + INTERVAL 1 MINUTE, occurred + INTERVAL 1 HOUR) AS about,
+  epoch_us(about) // 86400000000 AS day
 FROM happened WHERE type IN ('medication.taken', 'medication.dispensed', 'medication.missed',
   'medication.retracted');
 
 CREATE TEMP TABLE doses AS
 WITH named AS (
-  SELECT p.device, p.ref, p.starts, w.type, w.occurred FROM dose_words w
-  ASOF JOIN (SELECT * FROM planned WHERE what = 'dose') p
-    ON w.device = p.device AND w.ref = p.ref AND w.about >= p.starts WHERE w.ref IS NOT NULL),
+  SELECT p.no, p.ref, p.starts, w.type, w.occurred FROM dose_words w JOIN reach p
+    ON w.no = p.no AND w.ref = p.ref AND w.day = p.day
+      AND w.about >= p.starts AND w.about < p.starts + INTERVAL 20 HOUR
+  WHERE p.what = 'dose'),
 unnamed AS (
-  SELECT p.device, p.ref, p.starts, w.type, w.occurred FROM dose_words w
-  ASOF JOIN (SELECT * FROM planned WHERE what = 'dose') p
-    ON w.device = p.device AND w.about >= p.starts WHERE w.ref IS NULL),
+  SELECT p.no, p.ref, p.starts, w.type, w.occurred FROM dose_words w
+  ASOF JOIN (SELECT * FROM planned WHERE what = 'dose'
+    AND no IN (SELECT no FROM dose_words WHERE ref IS NULL)) p
+    ON w.no = p.no AND w.about >= p.starts
+  WHERE w.ref IS NULL AND w.about < p.starts + INTERVAL 20 HOUR),
 told AS (
-  SELECT device, ref, starts,
+  SELECT no, ref, starts,
     min(occurred) FILTER (type IN ('medication.taken', 'medication.dispensed')) AS taken,
     min(occurred) FILTER (type IN ('medication.missed', 'medication.retracted')) AS missed
-  FROM (FROM named UNION ALL FROM unnamed) WHERE occurred < starts + INTERVAL 24 HOUR GROUP BY ALL)
+  FROM (FROM named UNION ALL FROM unnamed) GROUP BY ALL)
 SELECT p.*, t.taken, CASE
   WHEN t.taken <= p.ends THEN 'in_time' WHEN t.taken IS NOT NULL THEN 'late'
   WHEN t.missed IS NOT NULL THEN 'missed' ELSE 'no_word' END AS outcome
-FROM planned p LEFT JOIN told t USING (device, ref, starts) WHERE p.what = 'dose';
+FROM planned p LEFT JOIN told t USING (no, ref, starts) WHERE p.what = 'dose';
 
 CREATE TEMP TABLE looks AS
 WITH done AS (
-  SELECT p.device, p.ref, p.starts, h.occurred, h.outcome FROM planned p JOIN happened h
-    ON h.device = p.device AND h.type = 'supervision.performed'
-      AND h.occurred >= p.starts AND h.occurred <= p.ends AND coalesce(h.slot, p.ref) = p.ref
-  WHERE p.what = 'look'
-  QUALIFY row_number() OVER (PARTITION BY p.device, p.ref, p.starts ORDER BY h.occurred) = 1)
+  SELECT p.no, p.ref, p.starts, min(h.occurred) AS occurred,
+    arg_min(coalesce(h.outcome, 'seen'), h.occurred) AS outcome
+  FROM (SELECT *, epoch_us(occurred) // 86400000000 AS day FROM happened WHERE type = 'supervision.performed') h
+  JOIN reach p ON h.no = p.no AND h.day = p.day
+    AND h.occurred >= p.starts AND h.occurred <= p.ends AND coalesce(h.slot, p.ref) = p.ref
+  WHERE p.what = 'look' GROUP BY ALL)
 SELECT p.*, d.occurred, CASE WHEN d.occurred IS NULL THEN 'missed'
-  WHEN coalesce(d.outcome, 'seen') = 'seen' THEN 'seen' ELSE 'not_well' END AS outcome
-FROM planned p LEFT JOIN done d USING (device, ref, starts) WHERE p.what = 'look';
+  WHEN d.outcome = 'seen' THEN 'seen' ELSE 'not_well' END AS outcome
+FROM planned p LEFT JOIN done d USING (no, ref, starts) WHERE p.what = 'look';
 
 -- The fewest homes that any part of a figure is about: it decides whether the parts may be told at all.
 CREATE TEMP TABLE fewest AS

@@ -25,7 +25,7 @@ ADDED_UP = {
 def contents(folder: Path) -> dict[str, list[Any]]:
     """What the files say, where several rows are of one thing taken together."""
     manifest = manifests.read(folder)
-    with opened() as database:
+    with opened(folder) as database:
         return {
             table: database.execute(
                 ADDED_UP.get(table, "SELECT * FROM {0} ORDER BY ALL").format(scan(folder, manifest, table))
