@@ -21,7 +21,7 @@ from gateway.pipeline.walk import Walk
 from gateway.pipeline.watch import KINDS
 from gateway.plugins import load_adapters, load_rules
 from gateway.recording.export import Exported, Wanted, export
-from gateway.replay.backtest import BackTest, Job
+from gateway.replay.backtest import Asked, BackTest, Job, compare
 from gateway.replay.difference import pairs, rows, times
 from gateway.replay.result import Result, read_result
 from gateway.replay.rulesets import Change, as_recorded, changed, states_of
@@ -80,13 +80,16 @@ def replay_command(
     against: Annotated[
         Path | None, typer.Option(help="A result that --json printed, perhaps by another version.")
     ] = None,
+    shadows: Annotated[
+        bool, typer.Option("--shadows", help="Judge the rules in shadow too when something is changed.")
+    ] = False,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Run a recording again, with other rules or numbers, and say what would have been different."""
     settings = load_settings(config)
-    change = Change(rules, tuple(activate or ()), tuple(numbers or ()))
-    compared = compare(settings, file, change, against)
+    change = Change(rules, tuple(activate or ()), tuple(numbers or ()), shadows)
+    compared = run(settings, file, change, against)
     if as_json:
         typer.echo(as_document(compared))
         return
@@ -103,23 +106,22 @@ class Compared:
     notes: tuple[str, ...]
 
 
-def compare(settings: Settings, file: Path, change: Change, against: Path | None) -> Compared:
+def run(settings: Settings, file: Path, change: Change, against: Path | None) -> Compared:
     """Run the recording as it was and, where something is changed, once more as it would have been."""
-    if against is not None and not against.exists():
-        raise ConfigurationError(f"--against: found no file {str(against)!r}; allowed: a result of --json")
-    earlier = read_result(against.read_bytes(), str(against)) if against else None
-    runs = 2 if change.told and earlier is None else 1
-    with _bar("Replay", file.stat().st_size * (runs + 1)) as progress:
-        test = BackTest(file, version("vaka"), progress)
+    asked = Asked(file, version("vaka"), settings.rules_dir, change)
+    with _bar("Replay", 2 * file.stat().st_size) as progress:
+        if against is None:
+            return Compared(*compare(asked, progress))
+        earlier = read_result(against.read_bytes(), str(against))
+        test = BackTest(file, asked.gateway, progress)
+        if earlier.recording != test.sha256:
+            allowed = f"one of {test.sha256[:12]}"
+            raise ConfigurationError(
+                f"{against}: found a result of recording {earlier.recording[:12]}; allowed: {allowed}"
+            )
         active = test.recording.header.active
-        then = as_recorded(active, settings.rules_dir)
-        now = changed(then, active, settings.rules_dir, change) if change.told else then
-        if earlier is not None:
-            _same_recording(earlier, test.sha256, against)
-            return Compared(earlier, test.run(Job(now, change.told, shadows=True)), now.notes)
-        before = test.run(Job(then, shadows=not change.told))
-        after = test.run(Job(now, change.told, shadows=True)) if change.told else None
-    return Compared(before, after, now.notes)
+        now = changed(as_recorded(active, asked.folder), active, asked.folder, change)
+        return Compared(earlier, test.run(Job(now, change.told, shadows=change.shadows)), now.notes)
 
 
 def as_document(compared: Compared) -> str:
@@ -185,13 +187,6 @@ def _frames_of(folder: Path) -> int:
         return max(1, journal.last())
     finally:
         journal.close()
-
-
-def _same_recording(earlier: Result, sha256: str, against: Path | None) -> None:
-    if earlier.recording != sha256:
-        raise ConfigurationError(
-            f"{against}: found a result of recording {earlier.recording[:12]}; allowed: of {sha256[:12]}"
-        )
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Rerun: the walk in virtual time over inputs that are known, with the ticks that its own timers ask for."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from gateway.contract import Changes
 from gateway.model.frame import Frame, Transport
@@ -10,7 +10,9 @@ from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
 
 FIRST_TICK = 1 << 40
-"""Position of the first tick that no journal holds, above every journal's: no position has two meanings."""
+"""Added to a tick's time to make its position: above every journal's, so that no position has two meanings,
+and the same in every run, whatever other ticks there are: some alerts are named by it."""
+BEGINNING, MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 MAX_TICKS_AT_ONCE = 100_000
 """Ticks between two inputs past which a rule arms timers without end."""
 NONE_KNOWN: frozenset[str] = frozenset()
@@ -26,7 +28,6 @@ class Rerun:
     def __init__(self, walk: Walk, told: Told) -> None:
         self.walk, self.state = walk, State()
         self._told = told
-        self._ticks = FIRST_TICK
         self._untold = 0
 
     def come_to(self, moment: datetime) -> None:
@@ -35,9 +36,9 @@ class Rerun:
             due = self.state.next_due()
             if due is None or due > moment:
                 return
-            self._ticks += 1
             at = max(due, self.state.now)
-            self.take(Frame(Transport.CLOCK, "tick", b"", at, position=self._ticks))
+            position = FIRST_TICK + (at - BEGINNING) // MICROSECOND
+            self.take(Frame(Transport.CLOCK, "tick", b"", at, position=position))
         raise ValueError(f"more than {MAX_TICKS_AT_ONCE} ticks by {moment.isoformat()}")
 
     def take(self, frame: Frame, decoded: Decoded = NOTHING, known: frozenset[str] = NONE_KNOWN) -> None:

@@ -261,7 +261,8 @@ class _Export:
 
     def _raised(self, alert: Alert, entry: AlertEntry) -> AlertLine:
         ref = self._names.ref
-        known = {*self._registry.ladders, *self._registry.teams, *self._registry.staff, *self._registry.homes}
+        registry = self._registry
+        known = {alert.device, *registry.ladders, *registry.teams, *registry.staff, *registry.homes}
         return AlertLine(
             ref=ref(alert.id),
             n=entry.frame,

@@ -1,6 +1,6 @@
 """Inside: what may be told of inputs made inside the house: answers, proofs, plans, findings of the watch."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -126,7 +126,7 @@ class Inside:
         }
         return WatchLine(n=frame.position, at=frame.received_at, body=raw(body))
 
-    def subject(self, alert: Alert, known: Iterable[str]) -> str:
+    def subject(self, alert: Alert, known: Collection[str | None]) -> str:
         """Return what an alert is about where that is one reference, "" for a name that was put together."""
         return self._names.ref(alert.subject) if alert.subject in known else ""
 

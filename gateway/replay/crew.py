@@ -27,6 +27,7 @@ class Episode(msgspec.Struct):
     ref: str
     key: Key
     subject: str
+    device: str
     severity: Severity
     raised_at: datetime
     answers: list[AnswerLine] = []
@@ -61,12 +62,16 @@ class Crew:
         """Return the habit for a severity, or that for all where none such was answered; None without any."""
         return self._habits[severity] or self._habit(None)
 
-    def twins(self, key: Key, raised_at: datetime, subject: str) -> list[Episode]:
+    def twins(self, key: Key, raised_at: datetime, subject: str, device: str) -> list[Episode]:
         """Return the recorded alerts of that episode, the likeliest first."""
         near = [one for one in self._by_key.get(key, ()) if abs(one.raised_at - raised_at) <= SAME_EPISODE]
         return sorted(
             near,
-            key=lambda one: (bool(one.subject) and one.subject != subject, abs(one.raised_at - raised_at)),
+            key=lambda one: (
+                bool(one.subject) and one.subject != subject,
+                one.device != device,
+                abs(one.raised_at - raised_at),
+            ),
         )
 
     def _take(self, line: Line) -> None:
@@ -75,6 +80,7 @@ class Crew:
                 ref=line.ref,
                 key=(line.rule, line.home, line.person or line.device),
                 subject=line.subject,
+                device=line.device,
                 severity=line.severity,
                 raised_at=line.raised_at,
             )

@@ -60,6 +60,7 @@ class Figures:
         self.loads: dict[str, Load] = {}
         self.shadow: Counter[tuple[str, str]] = Counter()
         self.kinds: dict[str, set[DeviceKind]] = {}
+        self.raised_by: dict[str, set[str]] = {}
         self._queued: set[str] = set()
         self._hours: dict[str, tuple[int, int]] = {}
 
@@ -81,6 +82,7 @@ class Figures:
     def _entry(self, entry: AlertEntry, alerts: Mapping[str, Alert]) -> None:
         alert = alerts[entry.alert]
         if entry.action == "raised" and alert.tenant != SYNTHETIC:
+            self.raised_by.setdefault(alert.rule, set()).add(alert.device or "")
             self.alerts[alert.id] = AlertFigure(
                 rule=alert.rule,
                 home=alert.home,

@@ -33,11 +33,15 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     most: float
     budget: float
 
+    weeks: float
+
     @property
     def verdict(self) -> str:
-        """Whether it keeps to its budget."""
+        """Whether it keeps to its budget; "" where nobody has what it listens to."""
         if not self.persons:
-            return "nobody here has what it listens to"
+            return ""
+        if self.weeks < 1 and self.raised:
+            return "too short a time to tell"
         return "within" if self.per_week <= self.budget else "above"
 
 
@@ -143,7 +147,7 @@ def _judged(
         theirs = raised.get(rule.id, {})
         if entry is None or (rule.state is not RuleState.SHADOW and not theirs):
             continue
-        persons = len(_watched(figures, registry, rule))
+        persons = len(_watched(figures, registry, rule) | (theirs.keys() & registry.persons.keys()))
         total = sum(theirs.values())
         yield Judged(
             rule=rule.id,
@@ -155,6 +159,7 @@ def _judged(
             per_week=round(total / max(persons, 1) / weeks, 3),
             most=round(max(theirs.values(), default=0) / weeks, 3),
             budget=entry.budget,
+            weeks=round(weeks, 3),
         )
 
 
@@ -172,9 +177,12 @@ def _by_person(figures: Figures) -> Mapping[str, Mapping[str, int]]:
 
 
 def _watched(figures: Figures, registry: Registry, rule: Rule) -> set[str]:
-    """Return who has a device of a kind that said, at anybody's, something that the rule listens to."""
+    """Return who has a device of a kind that said what the rule listens to, or that made it raise."""
     heard = figures.kinds if EVERY_TYPE in rule.listens else rule.listens
     kinds = {kind for name in heard for kind in figures.kinds.get(name, ())}
+    kinds |= {
+        registry.devices[name].kind for name in figures.raised_by.get(rule.id, ()) & registry.devices.keys()
+    }
     homes = {
         enrolment.home: enrolment.person
         for enrolment in registry.document.enrolment

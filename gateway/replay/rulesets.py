@@ -19,6 +19,8 @@ class Change:
     activate: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     """Each as rule.number=value."""
+    shadows: bool = False
+    """Whether the other rules in shadow are judged as well."""
 
     @property
     def told(self) -> tuple[str, ...]:

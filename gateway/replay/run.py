@@ -35,7 +35,7 @@ from gateway.replay.figures import Figures
 from gateway.replay.seen import Seen
 
 RECORDED, HABIT = "recorded", "habit"
-FIRST_OF_CREW = FIRST_TICK << 1
+FIRST_OF_CREW = FIRST_TICK << 14
 """Position of the first answer that no recording holds."""
 MISSED_BY = timedelta(seconds=1)
 
@@ -260,7 +260,7 @@ class Run:
 
     def _twin(self, key: tuple[str, str, str], alert: Alert) -> tuple[Episode | None, bool]:
         """Return the recorded alert that this one is, and whether it was raised at the same time."""
-        twins = self._crew.twins(key, alert.raised_at, alert.subject)
+        twins = self._crew.twins(key, alert.raised_at, alert.subject, alert.device or "")
         for one in twins:
             if abs(one.raised_at - alert.raised_at) <= SAME_TIME and one.ref not in self._alert_of:
                 return one, True

@@ -113,9 +113,7 @@ def _loads(before: Result, after: Result | None) -> Iterator[str]:
         mine = [_load(one.loads.get(name, Load()), one.hours) for one in (before, after) if one is not None]
         body.append((name, *(cell for cells in zip(*mine, strict=True) for cell in cells)))
     sides = ("",) if after is None else (" before", " after")
-    heads = [
-        f"{what}{side}" for what in ("offers an hour", "busiest hour", "calls an hour") for side in sides
-    ]
+    heads = [f"{what}{side}" for what in ("offers/h", "busiest h", "calls/h") for side in sides]
     yield from _grid(("responder", *heads), body)
 
 
@@ -142,12 +140,19 @@ def _time(side: str, one: Times) -> tuple[str, ...]:
 def _judged(judged: Iterable[Judged]) -> Iterator[str]:
     found = sorted(judged, key=lambda one: (one.state, one.rule))
     for one in found:
-        weighed = f"{one.rule} ({one.catalogue}, {one.state}): {one.per_week:g} a person and week"
-        more = f"{one.raised} in all, {one.persons} persons, the one most of all {one.most:g} a week"
-        closed = f", {one.false} closed as false" if one.false else ""
-        yield f"  {weighed}, budget {one.budget:g}: {one.verdict} ({more}{closed})"
+        if one.raised:
+            weighed = f"{one.rule} ({one.catalogue}, {one.state}): {one.per_week:g} a person and week"
+            more = f"{one.raised} in all, {one.persons} persons, the one most of all {one.most:g} a week"
+            closed = f", {one.false} closed as false" if one.false else ""
+            yield f"  {weighed}, budget {one.budget:g}: {one.verdict} ({more}{closed})"
+    silent = [one.rule for one in found if not one.raised and one.persons]
+    blind = [one.rule for one in found if not one.raised and not one.persons]
+    if silent:
+        yield f"  within, for they would have raised nothing: {', '.join(silent)}"
+    if blind:
+        yield f"  not to be judged, for nobody here has what they listen to: {', '.join(blind)}"
     if not found:
-        yield "  no rule in shadow was judged, and none raised anything"
+        yield "  no rule was judged: none raised anything, and none in shadow was asked"
 
 
 def _short(seconds: float) -> str:

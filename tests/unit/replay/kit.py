@@ -1,4 +1,4 @@
-"""A gateway's evening in virtual time, kept in a state file as the engine keeps it: what is exported and replayed.
+"""A gateway's evening in virtual time, kept in a state file as the engine keeps it, to export and replay.
 
 Frames come late, twice, damaged and after a stop; ticks come a little after they are due; a crew answers some
 alerts and not others; channels prove some deliveries and fail others.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -26,7 +26,7 @@ from gateway.plugins import load_adapters, load_rules
 from gateway.stores.sqlite_store import SqliteStore
 from simulators.evening import Evening
 from simulators.municipality import make_municipality
-from simulators.outputs import Message, Step
+from simulators.outputs import Link, Message
 from simulators.stage import Stage, play
 from simulators.town import make_devices
 
@@ -37,6 +37,7 @@ TICK_LATE = timedelta(milliseconds=40)
 ON_THE_WAY = timedelta(milliseconds=300)
 BATCH = 20
 STOPS_AT, STOPS_FOR = timedelta(minutes=95), timedelta(minutes=8)
+OUTAGE = timedelta(minutes=150)
 CLOSES = {"real": 6, "false": 2, "technical": 1}
 
 
@@ -92,6 +93,7 @@ class Life:
         back, self.down = self.down[1], None
         held = sorted((at, n, frame) for at, n, frame in self.agenda if at <= back)
         self.agenda = [one for one in self.agenda if one[0] > back]
+        heapify(self.agenda)
         self.now = back
         self.step(Frame(Transport.CLOCK, "start", b"", back, ingress="engine"))
         for number, (_, _, frame) in enumerate(held):
@@ -137,7 +139,12 @@ class Life:
             self._act(at, alert, "on_site", {"actor": who})
         outcome = chance.choices(list(CLOSES), list(CLOSES.values()))[0]
         at += timedelta(seconds=chance.uniform(60, 2400))
-        words = {"actor": who, "outcome": outcome, "seen": chance.choice((1, 1, 1, 2, 8)), "seen_severity": "high"}
+        words = {
+            "actor": who,
+            "outcome": outcome,
+            "seen": chance.choice((1, 1, 1, 2, 8)),
+            "seen_severity": "high",
+        }
         self._act(at, alert, "close", words)
 
     def _act(self, at: datetime, alert: Alert, action: str, words: dict[str, object]) -> None:
@@ -150,20 +157,26 @@ class Life:
         state = DeliveryState.FAILED if fails else DeliveryState.SENT
         again = "/again" if fails and self.chance.random() < 0.5 else ""
         reason = b"no such number" if fails else b""
-        self.say(at, Frame(Transport.RECEIPT, f"delivery/{state}/{one.id}{again}", reason, at, ingress="dispatch"))
+        self.say(
+            at, Frame(Transport.RECEIPT, f"delivery/{state}/{one.id}{again}", reason, at, ingress="dispatch")
+        )
         if one.channel == "page" and self.chance.random() < 0.5:
             shown = self.now + timedelta(seconds=self.chance.uniform(1, 30))
-            frame = Frame(Transport.RECEIPT, f"shown/{one.alert}", one.recipient.encode(), shown, ingress="page")
+            frame = Frame(
+                Transport.RECEIPT, f"shown/{one.alert}", one.recipient.encode(), shown, ingress="page"
+            )
             self.say(shown, frame)
 
 
-def frames_of(steps: Iterator[Step], seed: int) -> Iterator[tuple[datetime, Frame]]:
-    """What devices send, some of it twice and some of it late."""
+def frames_of(stage: Stage, end: datetime, seed: int) -> Iterator[tuple[datetime, Frame]]:
+    """What devices send, some of it twice and some of it late; a link that breaks lets the broker speak."""
     chance = Random(seed)
-    for step in steps:
-        if not isinstance(step.output, Message):
-            continue
+    for step in play(stage, end):
         message = step.output
+        if isinstance(message, Link) and not message.up:
+            message = stage.devices[step.device].will()
+        if not isinstance(message, Message):
+            continue
         frame = Frame(
             Transport.MQTT,
             message.topic,
@@ -190,7 +203,10 @@ def evening(folder: Path, *, seed: int = 1, minutes: float = 240) -> Life:
     life = Life(folder, document, seed)
     script = Evening(make_devices(Registry(document), seed, START), seed, START)
     end = START + timedelta(minutes=minutes)
-    for at, frame in frames_of(play(Stage(script.devices), end), seed):
+    for device in script.devices[:24]:
+        device.plan(START + OUTAGE, device.go_down)
+        device.plan(START + OUTAGE + timedelta(minutes=25), device.come_up)
+    for at, frame in frames_of(Stage(script.devices), end, seed):
         life.say(at, frame)
     for at, frame in inside(document):
         life.say(at, frame)
