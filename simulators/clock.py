@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -81,8 +82,14 @@ class SharedClock:
     def wall_of(self, moment: datetime) -> float:
         """Return the wall time of a simulated moment, as the speeds are known by now."""
         self._part(time.time())
-        part = next((one for one in reversed(self._parts) if one.start <= moment), self._parts[0])
-        return part.wall_of(moment)
+        parts = self._parts
+        for part, after in pairwise(parts):
+            wall = part.wall_of(moment)
+            if wall <= after.wall0:
+                return wall
+            if moment <= after.start:  # jumped over
+                return after.wall0
+        return parts[-1].wall_of(moment)
 
     @property
     def shared(self) -> bool:
