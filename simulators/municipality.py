@@ -76,6 +76,16 @@ class Municipality(msgspec.Struct, frozen=True):
     passwords: dict[str, str]
 
 
+class Only(msgspec.Struct, frozen=True):
+    """What a municipality has instead of the ordinary: one kit for all homes, seconds between heartbeats."""
+
+    kit: tuple[str, ...] = ()
+    heartbeats: Mapping[str, float] = MappingProxyType({})
+
+
+ORDINARY = Only()
+
+
 def make_municipality(
     homes: int,
     seed: int,
@@ -85,6 +95,7 @@ def make_municipality(
     shape: Shape | None = None,
     products: Mapping[str, Sequence[str]] = MappingProxyType({}),
     secret: bool = True,
+    only: Only = ORDINARY,
 ) -> Municipality:
     """Make so many homes, the same for the same seed except the passwords, which no seed may give away.
 
@@ -93,7 +104,7 @@ def make_municipality(
     are no passwords: nobody can connect, and a large municipality is made sooner.
     """
     start = since or datetime(2026, 1, 1, tzinfo=UTC)
-    kits = [_kit(n, seed, shape) for n in range(homes)]
+    kits = [only.kit or _kit(n, seed, shape) for n in range(homes)]
     found = {
         "tenant": (Tenant(id=tenant, name="Provkommunen", failsafe=("alarm-centre",)),),
         "unit": units(tenant, homes),
@@ -105,6 +116,7 @@ def make_municipality(
         "person": tuple(_person(n, seed, shape) for n in range(homes)),
     }
     devices, enrolments = _devices(kits, tenant, start, products)
+    enrolments = _beating(devices, enrolments, only.heartbeats)
     passwords = {device.id: secrets.token_urlsafe(18) for device in devices} if secret else {}
     told = tuple(
         device.model_copy(update={"secret": digest(passwords[device.id])}) if secret else device
@@ -184,6 +196,19 @@ def _devices(
 
 def _device(name: str, tenant: str, kind: str, model: str) -> Device:
     return Device(id=name, tenant=tenant, adapter="vaka", native_id=name, kind=DeviceKind(kind), model=model)
+
+
+def _beating(
+    devices: Sequence[Device], enrolments: tuple[Enrolment, ...], every_s: Mapping[str, float]
+) -> tuple[Enrolment, ...]:
+    """Return the enrolments with other times between the heartbeats of some kinds."""
+    kinds = {device.id: device.kind.value for device in devices}
+    return tuple(
+        one.model_copy(update={"heartbeat_s": every_s[kinds[one.device]]})
+        if kinds[one.device] in every_s
+        else one
+        for one in enrolments
+    )
 
 
 def _enrolment(device: str, n: int, kind: str, since: datetime) -> Enrolment:

@@ -21,6 +21,7 @@ class Camera(Device):
 
     __slots__ = ("script", "sees")
     kind: ClassVar[str] = "camera"
+    ACTIONS: ClassVar[frozenset[str]] = Device.ACTIONS | {"stray"}
     firmware = "6.4.0"
     second_look_min = 15
 
@@ -65,6 +66,13 @@ class Camera(Device):
         done = now + timedelta(seconds=seconds)
         self.plan(done, lambda t: self._report(t, slot, grant, outcome, seconds), self._note(slot, outcome))
         return [self.event(now, "stream.opened", slot=slot.ref, grant=grant, masking=3)]
+
+    def stray(self, now: datetime, for_s: float = 120.0) -> list[Output]:
+        """Open the stream outside every agreed time, unmasked and without a grant, and close it later."""
+        seconds = round(for_s, 1)
+        closed = now + timedelta(seconds=seconds)
+        self.plan(closed, lambda t: [self.event(t, "stream.closed", duration_s=seconds, masking=0)])
+        return [self.event(now, "stream.opened", masking=0)]
 
     def _report(self, now: datetime, slot: Daily, grant: str, outcome: str, seconds: float) -> list[Output]:
         def say(kind: str, **more: object) -> Message:

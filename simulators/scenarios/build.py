@@ -207,7 +207,9 @@ def _plan(scenario: Scenario) -> Plan:
         life=scenario.life,
         crew=scenario.crew,
         municipality=scenario.municipality,
-        products=scenario.products,
+        products={kind.value: models for kind, models in scenario.products.items()},
+        kit=tuple(kind.value for kind in scenario.kit),
+        heartbeats={kind.value: length(every).total_seconds() for kind, every in scenario.heartbeats.items()},
     )
 
 

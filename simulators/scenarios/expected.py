@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gateway.model.alert import AlertState, Severity
 from simulators.scenarios.evidence import Evidence
-from simulators.scenarios.hops import Chain, Hop, chains, span
+from simulators.scenarios.hops import BETWEEN, Chain, Hop, chains, span
 from simulators.scenarios.scenario import Expect
 
 TIME_TO_ANSWER = timedelta(hours=1)
@@ -42,12 +42,14 @@ def _too_late(ways: Sequence[Chain], first: Hop, within_s: float) -> Iterator[st
         if took_s is None:
             yield f"{chain.rule} of {chain.subject}: on nobody's phone"
         elif took_s > within_s:
-            where = chain.spent_at.value if chain.spent_at is not None else ""
-            yield f"{chain.rule} of {chain.subject}: {span(took_s)} from {first.value} to displayed, most before {where!r}"
+            where = BETWEEN.get(chain.spent_at, "") if chain.spent_at is not None else ""
+            said = f"{chain.rule} of {chain.subject}: {span(took_s)} from {first.value!r} to a phone"
+            yield f"{said}, most of it {where}; expected {within_s:.0f} s"
 
 
 def _unanswered(evidence: Evidence) -> Iterator[str]:
     for alert in evidence.alerts.values():
         asked = alert.state is AlertState.OFFERED and alert.severity is not Severity.INFO
         if asked and alert.raised_at < evidence.ends - TIME_TO_ANSWER:
-            yield f"{alert.rule} of {alert.subject}: raised {alert.raised_at.isoformat()}, nobody has answered"
+            at = alert.raised_at.isoformat(timespec="seconds")
+            yield f"{alert.rule} of {alert.subject}: raised {at}, and nobody has answered"

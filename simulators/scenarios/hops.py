@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
 import msgspec
@@ -56,7 +56,7 @@ class Passed(msgspec.Struct, frozen=True):
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """The whole way of one alert; `spent_at` is the hop before which most of the time to somebody's phone went."""
+    """The whole way of one alert; before the hop `spent_at` most of the time to somebody's phone went."""
 
     alert: str
     rule: str
@@ -76,22 +76,29 @@ class Chain(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What a journal does not say itself: when a frame's message was sent, and when a position was on disk."""
+    """What a journal does not say: when a frame's message was sent, and when a position was on disk."""
 
     sent: Mapping[tuple[str, bytes], datetime] = {}
     on_disk: Sequence[tuple[int, datetime]] = ()
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What the gateway keeps of one alert besides itself; `event` is what it was raised for, if one."""
+
+    entries: Sequence[AlertEntry]
+    deliveries: Sequence[Delivery]
+    event: Event | None
+
+
 def chain_of(
     alert: Alert,
-    entries: Sequence[AlertEntry],
-    deliveries: Sequence[Delivery],
+    told: Told,
     frames: Mapping[int, Frame],
-    event: Event | None,
     known: Known,
 ) -> Chain:
     """Return the way of one alert; a hop that it did not come to, or that nobody knows, is left out."""
     moments: list[tuple[Hop, datetime, str]] = []
+    event = told.event
     frame = frames.get(alert.frame)
     if event is not None:
         moments.append((Hop.HAPPENED, event.occurred_at, event.device))
@@ -103,8 +110,8 @@ def chain_of(
     place = bisect_left(known.on_disk, alert.frame, key=lambda one: one[0])
     if place < len(known.on_disk):
         moments.append((Hop.ON_DISK, known.on_disk[place][1], ""))
-    moments += _on_the_way_out(deliveries, frames)
-    moments += _with_people(entries)
+    moments += _on_the_way_out(told.deliveries, frames)
+    moments += _with_people(told.entries)
     return _chain(alert, moments)
 
 
@@ -121,13 +128,13 @@ def chains(evidence: Evidence) -> list[Chain]:
         events = evidence.events.get(alert.frame, [])
         event = next((one for one in events if one.id == alert.cause), events[0] if events else None)
         entries, deliveries = evidence.entries.get(alert.id, []), evidence.deliveries.get(alert.id, [])
-        found.append(chain_of(alert, entries, deliveries, evidence.frames, event, known))
+        found.append(chain_of(alert, Told(entries, deliveries, event), evidence.frames, known))
     return sorted(found, key=lambda chain: chain.hops[0].at)
 
 
-def report(all_chains: Sequence[Chain]) -> str:
+def report(all_chains: Sequence[Chain], zone: tzinfo = UTC) -> str:
     """Return the ways as text: one line a hop, and one that says where the time went."""
-    return "\n\n".join("\n".join(_lines(chain)) for chain in all_chains)
+    return "\n\n".join("\n".join(_lines(chain, zone)) for chain in all_chains)
 
 
 def report_json(all_chains: Sequence[Chain]) -> bytes:
@@ -144,17 +151,18 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def _lines(chain: Chain) -> Iterator[str]:
+def _lines(chain: Chain, zone: tzinfo) -> Iterator[str]:
     yield f"{chain.rule} of {chain.subject} ({chain.severity.value}), alert {chain.alert}"
     for one in chain.hops:
         took = f"+ {span(one.took_s)}" if one.took_s >= 0.05 else ""
-        yield f"  {one.at.isoformat(sep=' ', timespec='seconds')}  {one.hop.value:22} {took:>14}  {one.by}".rstrip()
+        at = one.at.astimezone(zone).isoformat(sep=" ", timespec="seconds")
+        yield f"  {at}  {one.hop.value:22} {took:>14}  {one.by}".rstrip()
     total = chain.seconds(chain.hops[0].hop, Hop.DISPLAYED)
     if total is None:
         yield "  on nobody's phone"
     elif chain.spent_at is not None:
-        took = next(one.took_s for one in chain.hops if one.hop is chain.spent_at)
-        yield f"  on a phone after {span(total)}; {span(took)} of it {BETWEEN[chain.spent_at]}"
+        spent_s = next(one.took_s for one in chain.hops if one.hop is chain.spent_at)
+        yield f"  on a phone after {span(total)}; {span(spent_s)} of it {BETWEEN[chain.spent_at]}"
 
 
 def _chain(alert: Alert, moments: Sequence[tuple[Hop, datetime, str]]) -> Chain:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.contract.errors import ConfigurationError
+from gateway.model.vocabulary import DeviceKind
 from simulators.faults.spec import AnyFault, Where
 from simulators.faults.when import Length, When
 
@@ -68,6 +69,8 @@ class Expect(Strict):
 class Scenario(Strict):
     """A whole scenario; `starts` is local time. `name` is the file's, not a key of it.
 
+    `kit` are the kinds of devices that every home has, instead of one kit or another; `products` are the
+    models of a kind, given to homes in turn; `heartbeats` is the time between those of a kind.
     `firmware` marks the locks that real firmware plays when the scenario is driven over MQTT.
     """
 
@@ -81,7 +84,9 @@ class Scenario(Strict):
     starts: datetime
     lasts: Length
     seed: int = 1
-    products: dict[str, tuple[str, ...]] = {}
+    kit: tuple[DeviceKind, ...] = ()
+    products: dict[DeviceKind, tuple[str, ...]] = {}
+    heartbeats: dict[DeviceKind, Length] = {}
     happens: tuple[Happening, ...] = ()
     fault: tuple[AnyFault, ...] = ()
     pilot: tuple[dict[str, Any], ...] = ()

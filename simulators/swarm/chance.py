@@ -78,6 +78,7 @@ MAKERS: tuple[Callable[[Random], dict[str, Any]], ...] = (
     lambda rng: {"kind": "duplication", "where": "some", "chance": rng.choice((0.1, 0.5))},
     lambda rng: {"kind": "reordering", "where": "some", "chance": 0.4, "seconds": rng.choice((5, 60))},
     lambda rng: {"kind": "corruption", "where": "some", "chance": 0.3, "bits": rng.choice((1, 1, 3, 20))},
+    lambda rng: {"kind": "corruption", "where": "all", "chance": 0.2, "bits": rng.choice((3, 20))},
     lambda rng: {
         "kind": "clock",
         "where": "some",

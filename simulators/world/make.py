@@ -13,7 +13,7 @@ from simulators.chance import Chance
 from simulators.devices import Device
 from simulators.evening import Evening
 from simulators.house.port import People
-from simulators.municipality import make_municipality, number_of
+from simulators.municipality import Only, make_municipality, number_of
 from simulators.stage import Stage
 from simulators.town import make_devices
 from simulators.world.crew import Crew, Nobody
@@ -32,6 +32,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     (devices that only beat). `crew` "none" is a municipality in which no phone is ever answered.
     `municipality` names a reference municipality. `products` are the models that the devices of a kind
     have, given to homes in turn. With `visits` the gateway is told each day which visits are planned.
+    `kit` are the kinds that every home has, `heartbeats` the seconds between those of a kind.
     """
 
     homes: int = 20
@@ -41,6 +42,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     municipality: str | None = None
     products: Mapping[str, Sequence[str]] = {}
     visits: bool = True
+    kit: Sequence[str] = ()
+    heartbeats: Mapping[str, float] = {}
 
 
 class World:
@@ -87,6 +90,7 @@ def make_world(plan: Plan, seed: int, start: datetime, *, secret: bool = True) -
         start,
         shape=None if plan.municipality is None else shape(plan.municipality),
         products=plan.products,
+        only=Only(tuple(plan.kit), plan.heartbeats),
         secret=secret,
     )
     world, begins = World(made.document, made.passwords), start.astimezone(UTC)
