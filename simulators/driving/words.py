@@ -20,6 +20,7 @@ from simulators.driving.inprocess import (
 from simulators.driving.levels import ABOUT, LEVELS, read_level
 from simulators.faults.when import length
 from simulators.scenarios.build import build
+from simulators.scenarios.command import check
 from simulators.scenarios.scenario import Scenario, load_scenario, names
 from simulators.swarm.command import swarm
 
@@ -120,4 +121,5 @@ def add_words(app: typer.Typer) -> None:
     app.command()(run)
     app.command("list")(list_scenarios)
     app.command()(show)
+    app.command()(check)
     app.command()(swarm)
