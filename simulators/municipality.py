@@ -77,9 +77,14 @@ class Municipality(msgspec.Struct, frozen=True):
 
 
 class Only(msgspec.Struct, frozen=True):
-    """What a municipality has instead of the ordinary: one kit for all homes, seconds between heartbeats."""
+    """What a municipality has instead of the ordinary.
+
+    One kit for all homes; the models of a kind, given to its devices in turn; seconds between the
+    heartbeats of a kind.
+    """
 
     kit: tuple[str, ...] = ()
+    products: Mapping[str, Sequence[str]] = MappingProxyType({})
     heartbeats: Mapping[str, float] = MappingProxyType({})
 
 
@@ -93,15 +98,14 @@ def make_municipality(
     since: datetime | None = None,
     *,
     shape: Shape | None = None,
-    products: Mapping[str, Sequence[str]] = MappingProxyType({}),
     secret: bool = True,
     only: Only = ORDINARY,
 ) -> Municipality:
     """Make so many homes, the same for the same seed except the passwords, which no seed may give away.
 
     One further device, `spare-001`, is known with a password and enrolled nowhere. `shape` says what the
-    homes have; `products` are the models of a kind, given to its devices in turn. Without `secret` there
-    are no passwords: nobody can connect, and a large municipality is made sooner.
+    homes have. Without `secret` there are no passwords: nobody can connect, and a large municipality is
+    made sooner.
     """
     start = since or datetime(2026, 1, 1, tzinfo=UTC)
     kits = [only.kit or _kit(n, seed, shape) for n in range(homes)]
@@ -115,7 +119,7 @@ def make_municipality(
         "home": tuple(_home(n, seed, tenant, kits[n]) for n in range(homes)),
         "person": tuple(_person(n, seed, shape) for n in range(homes)),
     }
-    devices, enrolments = _devices(kits, tenant, start, products)
+    devices, enrolments = _devices(kits, tenant, start, only.products)
     enrolments = _beating(devices, enrolments, only.heartbeats)
     passwords = {device.id: secrets.token_urlsafe(18) for device in devices} if secret else {}
     told = tuple(

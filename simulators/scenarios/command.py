@@ -1,4 +1,4 @@
-"""The word `vaka sim check`: a scenario on the whole gateway, what did not hold, and the way of each alarm."""
+"""The word `vaka sim check`: a scenario on the whole gateway, what did not hold, and the way of alarms."""
 
 import logging
 from pathlib import Path
@@ -10,7 +10,7 @@ from gateway.model.alert import Severity
 from simulators.scenarios.build import ZONE
 from simulators.scenarios.expected import unmet
 from simulators.scenarios.hops import chains, report, report_json
-from simulators.scenarios.scenario import load_scenario, names
+from simulators.scenarios.scenario import load_scenario
 from simulators.swarm.run import run_once
 
 QUIET = logging.CRITICAL + 1
@@ -18,8 +18,8 @@ QUIET = logging.CRITICAL + 1
 
 def check(
     scenario: Annotated[
-        str, typer.Argument(help="A scenario of the library, or a file; none lists them.")
-    ] = "",
+        str, typer.Argument(help="A scenario of the library, or a file.", show_default=False)
+    ],
     *,
     seed: Annotated[int | None, typer.Option(help="Another seed than the file's.")] = None,
     hops: Annotated[
@@ -31,9 +31,6 @@ def check(
     ] = None,
 ) -> None:
     """Play a scenario on the whole gateway, and check what must hold and what it expects."""
-    if not scenario:
-        _list()
-        return
     logging.getLogger("gateway").setLevel(QUIET)  # the faults it would tell of are the scenario's own
     told = load_scenario(scenario)
     run = run_once(told if seed is None else told.model_copy(update={"seed": seed}))
@@ -49,8 +46,3 @@ def check(
     alerts = len(run.evidence.alerts) if run.evidence is not None else 0
     typer.echo(f"{scenario}: {run.frames} frames, {alerts} alerts, {len(run.broken) + len(missed)} faults")
     raise typer.Exit(1 if run.broken or missed else 0)
-
-
-def _list() -> None:
-    for name in names():
-        typer.echo(f"{name:20} {load_scenario(name).title.en}")

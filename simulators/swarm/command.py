@@ -6,15 +6,10 @@ from typing import Annotated
 
 import typer
 
-from simulators.scenarios.scenario import load_scenario
-from simulators.swarm.run import run_once
 from simulators.swarm.swarm import Failure, Tally, run_swarm
 
 
 def swarm(
-    scenario: Annotated[
-        str, typer.Argument(help="A scenario's name or file to check instead of seeds.", show_default=False)
-    ] = "",
     *,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 100,
     first: Annotated[int, typer.Option("--from", min=0, help="The first seed.")] = 1,
@@ -24,9 +19,6 @@ def swarm(
 ) -> None:
     """Run random scenarios full of faults on the whole gateway, and check what must hold after each."""
     logging.getLogger("gateway").setLevel(logging.ERROR + 100)  # its faults are the ones we make
-    if scenario:
-        _one(scenario)
-        return
     with typer.progressbar(length=seeds, label=f"seeds {first} to {first + seeds - 1}") as bar:
 
         def told(_seed: int, _tally: Tally) -> None:
@@ -50,15 +42,6 @@ def said(failure: Failure, out: Path) -> str:
     lines = [
         f"seed {failure.seed}: {failure.broken[0]}",
         f"  again:   {failure.again}",
-        f"  smaller: vaka sim swarm {path} ({shape}, after {failure.trials} runs)",
+        f"  smaller: vaka sim check {path} ({shape}, after {failure.trials} runs)",
     ]
     return "\n".join(lines)
-
-
-def _one(name: str) -> None:
-    """Run one scenario and say everything that did not hold."""
-    run = run_once(load_scenario(name))
-    for broken in run.broken:
-        typer.echo(str(broken))
-    typer.echo(f"{name}: {run.frames} frames, {len(run.broken)} violations")
-    raise typer.Exit(1 if run.broken else 0)

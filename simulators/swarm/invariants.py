@@ -205,7 +205,7 @@ def _lease(entry: AlertEntry, alert: Alert) -> timedelta | None:
 
 
 def _away(evidence: Evidence) -> timedelta:
-    """Return how long at most nobody could end a lease in time: silence before a start, a disk that refused."""
+    """Return how long nobody could end a lease in time: before a new start, while the disk refused."""
     longest, before = timedelta(0), evidence.begins
     for frame in evidence.frames.values():
         if frame.channel == "start" and frame.transport is Transport.CLOCK:

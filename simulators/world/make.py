@@ -89,8 +89,7 @@ def make_world(plan: Plan, seed: int, start: datetime, *, secret: bool = True) -
         plan.tenant,
         start,
         shape=None if plan.municipality is None else shape(plan.municipality),
-        products=plan.products,
-        only=Only(tuple(plan.kit), plan.heartbeats),
+        only=Only(tuple(plan.kit), plan.products, plan.heartbeats),
         secret=secret,
     )
     world, begins = World(made.document, made.passwords), start.astimezone(UTC)
