@@ -143,6 +143,11 @@ class Device:
         self._held += [output for output in outputs if isinstance(output, Message) and not output.retain]
         return [output for output in outputs if isinstance(output, Link)]
 
+    @property
+    def broken(self) -> bool:
+        """Whether somebody who knows how would find something to mend."""
+        return self.silent or not self.linked or self.battery < BATTERY_LOW_PERCENT
+
     # -- life that every device has
 
     def switch_on(self, now: datetime) -> list[Output]:

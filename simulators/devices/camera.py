@@ -31,12 +31,14 @@ class Camera(Device):
         self.sees: Sees | None = None
 
     def live(self, now: datetime) -> None:
-        """Plan the looks from now on, and tomorrow's at midnight."""
+        """Plan the looks from now on, and tomorrow's at midnight; in a lived-in home also the present one."""
         day = now.astimezone(self.profile.zone)
         for slot in self.profile.looks:
             at = slot.on(day) + timedelta(minutes=round(self.rng.uniform(0.1, 0.6) * slot.minutes, 3))
             if slot.on(day) > now:
                 self.plan(at, partial(self.look, slot=slot))
+            elif not self.profile.alone and now < slot.on(day) + timedelta(minutes=slot.minutes):
+                self.plan(now + timedelta(seconds=self.rng.uniform(5, 120)), partial(self.look, slot=slot))
         self.plan(
             (day + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0), self._midnight
         )

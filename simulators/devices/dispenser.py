@@ -35,11 +35,18 @@ class Dispenser(Device):
         self.habit: Habit | None = None
 
     def live(self, now: datetime) -> None:
-        """Plan the doses from now on, and tomorrow's at midnight."""
+        """Plan the doses from now on, and tomorrow's at midnight.
+
+        In a lived-in home the dose whose window is open is taken now: a world may begin at any hour.
+        """
         day = now.astimezone(self.profile.zone)
         for dose in self.profile.doses:
-            if (due := dose.on(day)) > now:
+            due = dose.on(day)
+            if due > now:
                 self.plan(due, partial(self.remind, dose=dose))
+            elif not self.profile.alone and now < due + timedelta(minutes=dose.minutes):
+                soon = now + timedelta(seconds=self.rng.uniform(5, 120))
+                self.plan(soon, partial(self.take, dose=dose, due=due))
         self.plan(
             (day + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0), self._midnight
         )
@@ -76,6 +83,11 @@ class Dispenser(Device):
     def refill(self, now: datetime) -> list[Output]:
         """New medicine for the next weeks."""
         return [self.event(now, "medication.filled")]
+
+    @property
+    def broken(self) -> bool:
+        """Also when the mechanism sticks."""
+        return self.jammed or super().broken
 
     def mend(self, now: datetime) -> list[Output]:
         """Also the mechanism turns again."""

@@ -121,6 +121,11 @@ class Lock(Device):
         said = self.event(now, "lock.locked" if self.locked else "lock.unlocked", means="unknown")
         return [replace(said, retain=True)]
 
+    @property
+    def broken(self) -> bool:
+        """Also when the mechanism sticks."""
+        return self.jammed or super().broken
+
     def mend(self, now: datetime) -> list[Output]:
         """Also the bolt turns again."""
         freed = self.free(now) if self.jammed else []

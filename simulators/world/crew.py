@@ -124,7 +124,7 @@ class Crew:
         worker = self._worker(who, now)
         if self._roster.answers_as_one(who):
             self._answer_by_phone(worker, alert, now, chance)
-        elif worker.busy_until > now or self._roster.in_visit(who, now):
+        elif worker.alert and worker.busy_until > now:
             if alert.severity is not Severity.LOW and chance.happens(DECLINES_BUSY):
                 self._answer(now, alert_id, "decline", who, note="busy")
         elif self._roster.works_until(who, now) - now < HANDS_OVER_WITHIN and alert.severity is Severity.LOW:
@@ -136,9 +136,11 @@ class Crew:
         """Take it, say when they are there, and go."""
         way = way_min(worker.home, alert.home) * chance.uniform(0.8, 1.3)
         eta_s = float(round((way + 2) * 60))
-        wait = timedelta(minutes=chance.uniform(10, 90)) if alert.severity is Severity.LOW else timedelta(0)
+        low = alert.severity is Severity.LOW
+        wait = timedelta(minutes=chance.uniform(10, 90)) if low else self._wait(worker, alert, now)
+        eta_s += wait.total_seconds()
         arrives = now + wait + timedelta(minutes=way)
-        said = {} if wait else {"eta_s": eta_s}
+        said = {} if low else {"eta_s": eta_s}
         self._taken[alert.id] = (worker.ref, now)
         worker.alert, worker.busy_until = alert.id, arrives + timedelta(minutes=30)
         self._answer(now, alert.id, "accept", worker.ref, **said)
@@ -146,11 +148,17 @@ class Crew:
             self.do(now + LONG_AGO, lambda at: self._free(worker, alert.id, at))
             worker.busy_until = now + timedelta(minutes=20)
             return
-        if not wait and chance.happens(LATE_ON_THE_WAY):
+        if not low and chance.happens(LATE_ON_THE_WAY):
             late = now + timedelta(seconds=eta_s - 20)
             self.do(late, lambda at: self._still_coming(worker, alert.id, at))
             arrives += timedelta(minutes=chance.uniform(4, 14))
         self.do(arrives, lambda at: self._arrive(worker, alert.id, at, chance))
+
+    def _wait(self, worker: Worker, alert: Alert, now: datetime) -> timedelta:
+        """Return how long a visit still holds somebody up: a High alert is worth leaving it."""
+        if alert.severity is Severity.HIGH:
+            return timedelta(0)
+        return max(self._roster.visit_until(worker.ref, now) - now, timedelta(0))
 
     def _still_coming(self, worker: Worker, alert_id: str, now: datetime) -> None:
         if self._mine(worker, alert_id):

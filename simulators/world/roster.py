@@ -13,7 +13,7 @@ LONG = timedelta(days=2)
 
 
 class Roster:
-    """Reads the registry's own rotations; `visits` is who is in a visit at a moment, where it is known."""
+    """Reads the registry's own rotations; `visits` is who is in a visit until when, where it is known."""
 
     def __init__(self, document: RegistryDocument, zone: ZoneInfo, visits: "Busy | None" = None) -> None:
         self._zone, self._visits = zone, visits
@@ -38,9 +38,9 @@ class Roster:
             return (ends + timedelta(days=1) if local >= begins else ends).astimezone(UTC)
         return ends.astimezone(UTC) if local >= begins else now
 
-    def in_visit(self, who: str, now: datetime) -> bool:
-        """Tell whether somebody is in a planned visit."""
-        return self._visits is not None and self._visits.busy(who, now)
+    def visit_until(self, who: str, now: datetime) -> datetime:
+        """Return when the planned visit ends that somebody is in, the moment itself when in none."""
+        return now if self._visits is None else self._visits.until(who, now)
 
     def next_team(self, who: str, now: datetime) -> str:
         """Return the team that goes on when somebody goes home."""
@@ -76,6 +76,7 @@ class Busy:
         for who, times in spans.items():
             self._spans[who] = list(times)
 
-    def busy(self, who: str, now: datetime) -> bool:
-        """Tell whether somebody is in one of them."""
-        return any(since <= now < until for since, until in self._spans.get(who, ()))
+    def until(self, who: str, now: datetime) -> datetime:
+        """Return when the visit ends that somebody is in, the moment itself when in none."""
+        ends = (until for since, until in self._spans.get(who, ()) if since <= now < until)
+        return max(ends, default=now)

@@ -36,7 +36,9 @@ class Scene:
 
     def outcome(self, alert: Alert, now: datetime) -> Outcome:
         """Return what it was, as who talks with the person hears it."""
-        return self._truth.outcome(alert, self._kind(alert), now)
+        found = self._truth.outcome(alert, self._kind(alert), now)
+        device = self._stage.devices.get(alert.device or "")
+        return Outcome.TECHNICAL if found is Outcome.FALSE and device is not None and device.broken else found
 
     def finish(self, alert: Alert, now: datetime, chance: Chance) -> Outcome:
         """Help the person, mend the device, and return what it was."""
