@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from gateway.model.pilot import Input, Measure
 from gateway.model.registry import Registry, RegistryDocument
 from gateway.pilot import manifest as manifests
 from gateway.pilot.ask import ask
@@ -23,48 +24,69 @@ from gateway.pilot.page import as_data, as_html
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DAYS = 365
-FIRST = "TIMESTAMP '2024-12-31 23:00:00'"
 BEATS = {"dispenser": 24, "button": 24, "camera": 24, "lock": 2}
+KINDS = {
+    "dispenser": "medication_dispenser",
+    "button": "social_alarm",
+    "lock": "lock",
+    "camera": "camera",
+}
+EVERY = {"lock": 2, "camera": 3}
+"""Homes of which one has it; the others are in all."""
+WINDOWS: dict[str, dict[str, object]] = {
+    "dispenser": {
+        "doses": [{"ref": "m", "at": "09:00", "minutes": 60}, {"ref": "e", "at": "21:00", "minutes": 60}]
+    },
+    "camera": {
+        "looks": [{"ref": "a", "at": "02:00", "minutes": 40}, {"ref": "b", "at": "05:00", "minutes": 40}]
+    },
+}
+DAY = "CREATE MACRO day_at(d) AS TIMESTAMP '2024-12-31 23:00:00' + to_days(CAST(d AS INTEGER))"
+MINUTES = "CREATE MACRO minutes(n) AS to_minutes(CAST(n AS BIGINT))"
 DEVICES = """CREATE TABLE made AS
 SELECT 'dispenser-' || n AS device, 'h' || n AS home, 'dispenser' AS kind, n FROM range({homes}) r(n)
 UNION ALL SELECT 'button-' || n, 'h' || n, 'button', n FROM range({homes}) r(n)
 UNION ALL SELECT 'lock-' || n, 'h' || n, 'lock', n FROM range({homes}) r(n) WHERE n % 2 = 0
 UNION ALL SELECT 'camera-' || n, 'h' || n, 'camera', n FROM range({homes}) r(n) WHERE n % 3 = 0"""
-EVENT = """0 AS place, '{type}' AS type, device, home, moment AS occurred,
-moment + to_milliseconds(CAST(random() * 3000 AS BIGINT)) AS received, 'synced' AS clock, random() * 3 AS late_s,
-{means} AS means, {credential} AS credential, {dose} AS dose, NULL::TIMESTAMP AS due, NULL::DOUBLE AS window_min,
-NULL::VARCHAR AS slot, {outcome} AS outcome"""
 TABLES = {
-    "days": f"""SELECT device, CAST({FIRST} + INTERVAL 1 HOUR AS DATE) + CAST(d AS INTEGER) AS day,
-    CASE kind WHEN 'lock' THEN 2 ELSE 24 END AS messages, {FIRST} + to_days(CAST(d AS INTEGER)) AS first,
-    {FIRST} + to_days(CAST(d AS INTEGER)) + INTERVAL 23 HOUR AS last, 0 AS unsynced, 0 AS untimed,
-    100 - (d * (n % 7 + 1) / 20.0) % 90 AS battery, first AS month_of FROM made, range({{days}}) r(d)""",
-    "pauses": f"""SELECT device, until - INTERVAL 5 HOUR AS since, until, until AS month_of FROM
-    (SELECT device, {FIRST} + to_days(CAST(d AS INTEGER)) + to_minutes(CAST(600 + random() * 700 AS BIGINT)) AS until
-    FROM made, range({{days}}) r(d) WHERE hash(device, d) % 20 = 0 AND kind <> 'lock')""",
-    "events": f"""SELECT {{dose}} FROM (SELECT *, {FIRST} + to_days(CAST(d AS INTEGER))
-      + to_minutes(CAST(h * 60 + random() * 80 AS BIGINT)) AS moment, CASE h WHEN 8 THEN 'm' ELSE 'e' END AS ref
-      FROM made, range({{days}}) r(d), (VALUES (8), (20)) v(h) WHERE kind = 'dispenser' AND random() > 0.02)
-    UNION ALL SELECT {{look}} FROM (SELECT *, {FIRST} + to_days(CAST(d AS INTEGER))
-      + to_minutes(CAST(h * 60 + random() * 30 AS BIGINT)) AS moment
-      FROM made, range({{days}}) r(d), (VALUES (1), (4)) v(h) WHERE kind = 'camera' AND random() > 0.02)
-    UNION ALL SELECT {{lock}} FROM (SELECT *, {FIRST} + to_days(CAST(d AS INTEGER))
-      + to_minutes(CAST(h * 60 + random() * 120 AS BIGINT)) AS moment
-      FROM made, range({{days}}) r(d), (VALUES (9), (18)) v(h) WHERE kind = 'lock')""",
-    "alerts": f"""SELECT 1 AS cursor, device || '-' || d AS id, 4 AS version, CASE kind WHEN 'dispenser'
-      THEN 'dose_missed' WHEN 'button' THEN 'sos' WHEN 'camera' THEN 'look_missed' ELSE 'lock_jammed' END AS rule,
+    "days": """SELECT device, CAST(day_at(d) + INTERVAL 1 HOUR AS DATE) AS day,
+    CASE kind WHEN 'lock' THEN 2 ELSE 24 END AS messages, day_at(d) AS first,
+    day_at(d) + INTERVAL 23 HOUR AS last, 0 AS unsynced, 0 AS untimed,
+    100 - (d * (n % 7 + 1) / 20.0) % 90 AS battery, first AS month_of FROM made, range({days}) r(d)""",
+    "pauses": """SELECT device, until - INTERVAL 5 HOUR AS since, until, until AS month_of FROM
+    (SELECT device, day_at(d) + minutes(600 + random() * 700) AS until
+    FROM made, range({days}) r(d) WHERE hash(device, d) % 20 = 0 AND kind <> 'lock')""",
+    "events": """SELECT 0 AS place, type, device, home, moment AS occurred,
+    moment + to_milliseconds(CAST(random() * 3000 AS BIGINT)) AS received, 'synced' AS clock,
+    random() * 3 AS late_s, means, credential, dose, NULL::TIMESTAMP AS due, NULL::DOUBLE AS window_min,
+    NULL::VARCHAR AS slot, outcome, moment AS month_of FROM (
+    SELECT 'medication.taken' AS type, device, home, day_at(d) + minutes(h * 60 + random() * 80) AS moment,
+      NULL AS means, NULL AS credential, CASE h WHEN 9 THEN 'm' ELSE 'e' END AS dose, NULL AS outcome
+      FROM made, range({days}) r(d), (VALUES (9), (21)) v(h) WHERE kind = 'dispenser' AND random() > 0.02
+    UNION ALL
+    SELECT 'supervision.performed', device, home, day_at(d) + minutes(h * 60 + random() * 30), NULL, NULL,
+      NULL, 'seen' FROM made, range({days}) r(d), (VALUES (2), (5)) v(h)
+      WHERE kind = 'camera' AND random() > 0.02
+    UNION ALL
+    SELECT 'lock.unlocked', device, home, day_at(d) + minutes(h * 60 + random() * 120), 'phone',
+      'c' || n % 40, NULL, NULL FROM made, range({days}) r(d), (VALUES (10), (19)) v(h)
+      WHERE kind = 'lock')""",
+    "alerts": """SELECT 1 AS cursor, device || '-' || d AS id, 4 AS version, CASE kind WHEN 'dispenser'
+      THEN 'dose_missed' WHEN 'button' THEN 'sos' WHEN 'camera' THEN 'look_missed' ELSE 'lock_jammed'
+      END AS rule,
     CASE kind WHEN 'button' THEN 'high' WHEN 'lock' THEN 'low' ELSE 'medium' END AS severity,
     CASE kind WHEN 'lock' THEN 'ST' ELSE 'SP' END AS type, device, home,
-    {FIRST} + to_days(CAST(d AS INTEGER)) + to_minutes(CAST(hash(d, device) % 1200 AS BIGINT)) AS raised,
-    raised AS occurred, 0.0 AS late_s, 'closed' AS state,
+    day_at(d) + minutes(hash(d, device) % 1200) AS raised, raised AS occurred, 0.0 AS late_s,
+    'closed' AS state,
     ['real', 'real', 'false', 'test'][CAST(hash(device, d, 1) % 4 + 1 AS INTEGER)] AS outcome, 1 AS count,
-    raised AS month_of FROM made, range({{days}}) r(d) WHERE hash(device, d) % 28 = 0""",
+    raised AS month_of FROM made, range({days}) r(d) WHERE hash(device, d) % 28 = 0""",
     "entries": """SELECT 1 AS frame, id AS alert, v AS version,
     raised + to_seconds(CASE v WHEN 1 THEN 0 WHEN 2 THEN 40 WHEN 3 THEN 1500 ELSE 2400 END) AS moment,
     ['raised', 'accepted', 'on_site', 'closed'][v] AS action, raised AS month_of
     FROM alerts_made, (VALUES (1), (2), (3), (4)) s(v)""",
     "deliveries": """SELECT 1 AS row, 'd-' || id AS id, id AS alert, 'team-' || hash(home) % 40 AS recipient,
-    'page' AS channel, 0 AS step, raised AS queued, 'displayed' AS state, raised AS month_of FROM alerts_made""",
+    'page' AS channel, 0 AS step, raised AS queued, 'displayed' AS state, raised AS month_of
+    FROM alerts_made""",
     "receipts": """SELECT 1 AS position, raised + to_seconds(CAST(hash(id) % 30 AS BIGINT)) AS moment,
     'd-' || id AS delivery, NULL::VARCHAR AS alert, raised AS month_of FROM alerts_made""",
     "quarantine": """SELECT 1 AS frame, raised AS received, device, raised AS month_of FROM alerts_made
@@ -82,12 +104,12 @@ def main() -> None:
         folder = Path(place) / FOLDER
         counts = make(folder, args.homes, args.days)
         size_mb = sum(path.stat().st_size for path in folder.rglob("*.parquet")) / 1e6
-        print(f"{args.homes} homes, {args.days} days: {sum(counts.values()):,} rows in {size_mb:,.0f} MB of Parquet")
+        rows = f"{sum(counts.values()):,} rows in {size_mb:,.0f} MB of Parquet"
+        print(f"{args.homes} homes, {args.days} days: {rows}", flush=True)
         for table, count in counts.items():
             print(f"  {table:20}{count:>14,}")
-        started = time.perf_counter()
         registry = Registry(document(args.homes))
-        print(f"registry of {len(registry.enrolments):,} devices checked in {time.perf_counter() - started:.1f} s")
+        print(f"  {'devices enrolled':20}{len(registry.enrolments):>14,}")
         measure(folder, registry)
 
 
@@ -114,65 +136,40 @@ def measure(folder: Path, registry: Registry) -> None:
 
 
 def make(folder: Path, homes: int, days: int) -> dict[str, int]:
-    """Write the year as the export would; returns the rows of each table, and of the heartbeats it stands for."""
+    """Write the year as the export would; returns the rows of each table."""
     kept = manifests.Manifest(cursor=1)
     counts = {}
     with opened(folder) as database:
-        database.execute("SELECT setseed(0.5)")
-        database.execute(DEVICES.format(homes=homes))
-        shapes = {
-            "dose": EVENT.format(
-                type="medication.taken", means="NULL", credential="NULL", dose="ref", outcome="NULL"
-            ),
-            "look": EVENT.format(
-                type="supervision.performed", means="NULL", credential="NULL", dose="NULL", outcome="'seen'"
-            ),
-            "lock": EVENT.format(
-                type="lock.unlocked", means="'phone'", credential="'c' || n % 40", dose="NULL", outcome="NULL"
-            ),
-        }
+        for statement in (DAY, MINUTES, "SELECT setseed(0.5)", DEVICES.format(homes=homes)):
+            database.execute(statement)
         for table, select in TABLES.items():
-            text = select.format(days=days, **shapes) if "{" in select else select
-            counts[table] = _write(database, folder, kept, table, text)
+            database.execute("CREATE OR REPLACE TEMP TABLE part AS " + select.format(days=days))
+            counts[table] = _write(database, folder, kept, table)
             if table == "alerts":
-                database.execute(f"CREATE TABLE alerts_made AS {text}")
+                database.execute("CREATE TABLE alerts_made AS FROM part")
+            database.execute("DROP TABLE part")
     manifests.write(folder, kept)
     return counts
 
 
-def _write(
-    database: duckdb.DuckDBPyConnection, folder: Path, kept: manifests.Manifest, table: str, select: str
-) -> int:
-    when = "received" if table == "events" else "month_of"
-    hide = "" if table == "events" else "EXCLUDE (month_of)"
-    database.execute(f"CREATE OR REPLACE TEMP TABLE part AS {select}")
-    months = database.execute(f"SELECT DISTINCT strftime({when}, '%Y-%m') FROM part ORDER BY 1").fetchall()
-    for (month,) in months:
+def _write(database: duckdb.DuckDBPyConnection, folder: Path, kept: manifests.Manifest, table: str) -> int:
+    months = "SELECT strftime(month_of, '%Y-%m'), count(*) FROM part GROUP BY ALL ORDER BY 1"
+    counts = dict(database.execute(months).fetchall())
+    for month in counts:
         name = f"{table}/{month}/1-1.parquet"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        rows = f"SELECT * {hide} FROM part WHERE strftime({when}, '%Y-%m') = '{month}' ORDER BY 2"
-        database.execute(f"COPY ({rows}) TO '{folder / name}' (FORMAT parquet, COMPRESSION zstd)")
+        rows = "SELECT * EXCLUDE (month_of) FROM part WHERE strftime(month_of, '%Y-%m') = $month ORDER BY 2"
+        to = f" TO '{folder / name}' (FORMAT parquet, COMPRESSION zstd)"
+        database.execute(f"COPY ({rows.replace('$month', repr(month))}){to}")
         kept.files.setdefault(table, []).append(name)
-    ((count,),) = database.execute("SELECT count(*) FROM part").fetchall()
-    database.execute("DROP TABLE part")
-    return int(count)
+    return sum(counts.values())
 
 
 def document(homes: int) -> RegistryDocument:
     """Return the registry of the year: two dispensers, buttons, locks and cameras in one municipality."""
     ladders = {"care_ladder": "l", "technical_ladder": "l"}
-    kinds = {"dispenser": "medication_dispenser", "button": "social_alarm", "lock": "lock", "camera": "camera"}
-    devices, enrolments = [], []
-    for n in range(homes):
-        for prefix, kind in kinds.items():
-            if n % {"lock": 2, "camera": 3}.get(prefix, 1):
-                continue
-            name = f"{prefix}-{n}"
-            model = f"{prefix} {'A' if n % 2 else 'B'}" if prefix == "dispenser" else prefix
-            devices.append(
-                {"id": name, "tenant": "t", "adapter": "vaka", "native_id": name, "kind": kind, "model": model}
-            )
-            enrolments.append(_enrolment(name, prefix, n))
+    there = [(prefix, n) for n in range(homes) for prefix in KINDS if n % EVERY.get(prefix, 1) == 0]
+    sexes = ("female", "male")
     return RegistryDocument.model_validate(
         {
             "tenant": [{"id": "t", "name": "T"}],
@@ -180,11 +177,9 @@ def document(homes: int) -> RegistryDocument:
             "team": [{"id": "x", "unit": "u", "name": "X"}],
             "ladder": [{"id": "l", "tenant": "t", "steps": [{"to": ["x"]}]}],
             "home": [{"id": f"h{n}", "tenant": "t", "unit": "u", **ladders} for n in range(homes)],
-            "person": [
-                {"ref": f"p{n}", "home": f"h{n}", "sex": ("female", "male")[n % 2]} for n in range(homes)
-            ],
-            "device": devices,
-            "enrolment": enrolments,
+            "person": [{"ref": f"p{n}", "home": f"h{n}", "sex": sexes[n % 2]} for n in range(homes)],
+            "device": [_device(prefix, n) for prefix, n in there],
+            "enrolment": [_enrolment(prefix, n) for prefix, n in there],
             "staff": [
                 {"ref": f"s{n}", "tenant": "t", "teams": ["x"], "credentials": [f"c{n}"]} for n in range(40)
             ],
@@ -193,24 +188,31 @@ def document(homes: int) -> RegistryDocument:
     )
 
 
-def _enrolment(name: str, prefix: str, n: int) -> dict[str, object]:
-    windows = {
-        "dispenser": {"doses": [{"ref": "m", "at": "08:00", "minutes": 60}, {"ref": "e", "at": "20:00", "minutes": 60}]},
-        "camera": {"looks": [{"ref": "a", "at": "01:00", "minutes": 40}, {"ref": "b", "at": "04:00", "minutes": 40}]},
-    }
+def _device(prefix: str, n: int) -> dict[str, object]:
+    name = f"{prefix}-{n}"
+    model = f"{prefix} {'A' if n % 2 else 'B'}" if prefix == "dispenser" else prefix
     return {
-        "device": name,
+        "id": name,
+        "tenant": "t",
+        "adapter": "vaka",
+        "native_id": name,
+        "kind": KINDS[prefix],
+        "model": model,
+    }
+
+
+def _enrolment(prefix: str, n: int) -> dict[str, object]:
+    return {
+        "device": f"{prefix}-{n}",
         "home": f"h{n}",
         "person": f"p{n}",
         "since": "2024-12-01T00:00:00Z",
         "heartbeat_s": 86400 / BEATS[prefix],
-        **windows.get(prefix, {}),
+        **WINDOWS.get(prefix, {}),
     }
 
 
 def _pilot() -> dict[str, object]:
-    inputs = ("staff_hour_sek", "night_visit_min", "dose_visit_min", "key_trip_min", "alarm_min", "visit_km", "km_sek")
-    measures = ("night_visits_per_night", "dose_visits_per_day", "key_trips_per_week", "alarms_per_week")
     return {
         "id": "year",
         "tenant": "t",
@@ -218,11 +220,10 @@ def _pilot() -> dict[str, object]:
         "first_day": "2025-01-01",
         "last_day": "2025-12-31",
         "products": ["dispenser A", "dispenser B", "button", "lock", "camera"],
-        "baseline": [{"measure": name, "value": 5000, "source": "made up"} for name in measures],
+        "baseline": [{"measure": name, "value": 5000, "source": "made up"} for name in Measure],
         "promise": {"on_site_min": 30, "source": "made up"},
         "assumption": [
-            {"input": name, "low": 5, "likely": 10, "high": 20, "source": "made up"}
-            for name in (*inputs, "device_month_sek", "start_sek")
+            {"input": name, "low": 5, "likely": 10, "high": 20, "source": "made up"} for name in Input
         ],
     }
 
