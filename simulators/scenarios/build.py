@@ -11,6 +11,7 @@ from gateway.contract import Changes
 from gateway.contract.errors import ConfigurationError
 from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery
+from gateway.model.registry import Registry, RegistryDocument
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_rules, urgency
 from gateway.service.intake import Urgent
@@ -76,6 +77,7 @@ class Play:
         self.start = local.astimezone(UTC)
         self.until = self.start + length(scenario.lasts)
         self.world = make_world(_plan(scenario), seed, self.start)
+        self.world.document = _with_pilots(self.world.document, scenario)
         find = partial(find_devices, self.world)
         self.faults = _utc(settle(scenario.fault, find, seed, local, self.until.astimezone(ZONE)))
         self.medium = Faulty(self.world.devices, self.faults, seed, self.start)
@@ -211,6 +213,18 @@ def _plan(scenario: Scenario) -> Plan:
         kit=tuple(kind.value for kind in scenario.kit),
         heartbeats={kind.value: length(every).total_seconds() for kind, every in scenario.heartbeats.items()},
     )
+
+
+def _with_pilots(document: RegistryDocument, scenario: Scenario) -> RegistryDocument:
+    """Return the registry with the scenario's pilots; ConfigurationError names what they are wrong about."""
+    if not scenario.pilot:
+        return document
+    found = document.model_copy(update={"pilot": scenario.pilot})
+    try:
+        Registry(found)
+    except ValueError as error:
+        raise ConfigurationError(f"{scenario.name}: {error}") from error
+    return found
 
 
 def _check_action(device: Device, happening: Happening) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from simulators.scenarios.scenario import Scenario
@@ -27,15 +27,14 @@ def _rows(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _value(value: object) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str | bool):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # or a moment
         return value.isoformat()
     if isinstance(value, Mapping):
         inner = ", ".join(f"{json.dumps(str(key))} = {_value(one)}" for key, one in value.items())
         return f"{{{inner}}}"
-    if isinstance(value, Sequence):
-        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Sequence | frozenset):
+        rows = sorted(value) if isinstance(value, frozenset) else value
+        return f"[{', '.join(map(_value, rows))}]"
     return repr(value)

@@ -1,6 +1,7 @@
 """Replay equals live: the journal of a run walked again must give what the gateway wrote at the time."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 
 from gateway.contract import Changes
 from gateway.model.event import Event
+from gateway.model.trace import Trace
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
 from simulators.scenarios.evidence import Evidence
@@ -26,6 +28,7 @@ class Again(msgspec.Struct):
     timers: dict[str, Any] = {}
     memories: dict[str, Any] = {}
     statuses: dict[str, Any] = {}
+    remarks: dict[str, Any] = {}
 
 
 def walk_again(walk: Walk, evidence: Evidence) -> Again:
@@ -54,6 +57,9 @@ def differences(walk: Walk, evidence: Evidence) -> Iterator[str]:
     yield from _differ("timer", was.timers, again.timers)
     yield from _differ("memory", was.memories, again.memories)
     yield from _differ("status", was.statuses, again.statuses)
+    yield from _differ(
+        "remarks on frame", _remarks(chain.from_iterable(evidence.traces.values())), again.remarks
+    )
 
 
 def _keep(again: Again, changes: Changes) -> None:
@@ -64,11 +70,19 @@ def _keep(again: Again, changes: Changes) -> None:
         again.entries.setdefault(f"{entry.alert} version {entry.version}", entry)
     again.deliveries.update(changes.deliveries)
     again.statuses.update(changes.statuses)
+    again.remarks.update(_remarks(changes.traces))
     for kept, changed in ((again.timers, changes.timers), (again.memories, changes.memories)):
         for key, value in changed.items():
             kept[key] = value
             if value is None:
                 del kept[key]
+
+
+def _remarks(traces: Iterable[Trace]) -> dict[str, list[Trace]]:
+    found: dict[str, list[Trace]] = {}
+    for trace in traces:
+        found.setdefault(str(trace.frame), []).append(trace)
+    return found
 
 
 def _bare(events: Mapping[str, Event]) -> dict[str, Event]:
