@@ -71,12 +71,12 @@ class Listening:
 class Play:
     """A scenario ready to be run once; `setting` makes a gateway for it."""
 
-    def __init__(self, scenario: Scenario, seed: int, walk: Walk | None = None) -> None:
+    def __init__(self, scenario: Scenario, seed: int, *, secret: bool = True) -> None:
         self.scenario, self.seed = scenario, seed
         local = scenario.starts.replace(tzinfo=ZONE)
         self.start = local.astimezone(UTC)
         self.until = self.start + length(scenario.lasts)
-        self.world = make_world(_plan(scenario), seed, self.start)
+        self.world = make_world(_plan(scenario), seed, self.start, secret=secret)
         self.world.document = _with_pilots(self.world.document, scenario)
         find = partial(find_devices, self.world)
         self.faults = _utc(settle(scenario.fault, find, seed, local, self.until.astimezone(ZONE)))
@@ -85,7 +85,7 @@ class Play:
         self.people: People = Phones(Listening(self.world.crew, self.outcome.rung), self.faults, seed)
         for number, happening in enumerate(scenario.happens):
             self._plan(number, happening, find, local)
-        self.walk = walk or make_walk()
+        self.walk = make_walk()
         self.setting = Setting(self.walk, _urgent(), self.world.document, self.start, self.people)
 
     def whole(self, folder: Path) -> FailingHouse:
@@ -166,9 +166,13 @@ class Play:
                     at += busy + timedelta(seconds=round(rng.expovariate(1 / mean_s)))
 
 
-def build(scenario: Scenario, seed: int | None = None) -> Play:
-    """Make everything of a scenario; ConfigurationError names what of it is not there."""
-    return Play(scenario, scenario.seed if seed is None else seed)
+def build(scenario: Scenario, seed: int | None = None, *, secret: bool = True) -> Play:
+    """Make everything of a scenario; ConfigurationError names what of it is not there.
+
+    Without `secret` the devices have no passwords, which no seed may give away: then two runs of a seed
+    are equal to the byte.
+    """
+    return Play(scenario, scenario.seed if seed is None else seed, secret=secret)
 
 
 @cache

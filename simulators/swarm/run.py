@@ -42,7 +42,7 @@ def make_house(play: Play, folder: Path) -> FailingHouse:
 
 def run_once(scenario: Scenario, make: Make = make_house, *, replay: bool = True) -> Run:
     """Run it in a temporary folder, in memory where there is one; a gateway that fails is a violation too."""
-    play = build(scenario)
+    play = build(scenario, secret=False)
     parent = MEMORY if MEMORY.is_dir() else None
     with TemporaryDirectory(prefix="vaka-swarm-", dir=parent) as name:
         folder = Path(name)
