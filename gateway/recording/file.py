@@ -2,12 +2,13 @@
 
 import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import msgspec
 
@@ -30,6 +31,7 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 Progress = Callable[[int], None]
 """Is told how many bytes of the file were read since it was told last."""
 TELL_EVERY = 5000
+BUFFER = 1 << 18
 WHOLE = "a whole one: export it, or copy it, again"
 
 
@@ -78,13 +80,13 @@ class RecordingFile:
 class Recording:
     """Reads a recording again and again, a line at a time; every fault is a ConfigurationError.
 
-    `sha256` is its digest once it was examined.
+    `sha256` and `frames` are known once it was examined.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.size = path.stat().st_size
-        self.sha256 = ""
+        self.sha256, self.frames = "", 0
         first = next(self._lines(None), b"")
         self.header = self._header(first)
 
@@ -95,7 +97,7 @@ class Recording:
             line = self._decoded(told, lines + 1)
             if isinstance(line, Trailer):
                 self._check(line, Trailer(lines=lines, frames=frames, sha256=sha.hexdigest()))
-                self.sha256 = line.sha256
+                self.sha256, self.frames = line.sha256, line.frames
                 return
             sha.update(told)
             frames += isinstance(line, FrameLine)
@@ -103,17 +105,19 @@ class Recording:
                 yield line
         raise self._fault("a file without its end", WHOLE)
 
-    def inputs(self, progress: Progress | None = None) -> Iterator[FrameLine]:
-        """Yield the lines that are inputs; only of a file that was examined."""
+    def inputs(self, progress: Progress | None = None, *, ticks: bool = True) -> Iterator[FrameLine]:
+        """Yield the lines that are inputs, without `ticks` of ticks only starts; of an examined file."""
         for told in self._lines(progress):
             if told.startswith(_PASSED_OVER):
+                continue
+            if not ticks and told.startswith(_TICK) and _START not in told:
                 continue
             line = decode(told)
             if not isinstance(line, Header | AlertLine | EntryLine | Trailer):
                 yield line
 
     def _lines(self, progress: Progress | None) -> Iterator[bytes]:
-        with self._path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as file:
+        with self._path.open("rb") as raw, io.BufferedReader(gzip.GzipFile(fileobj=raw), BUFFER) as file:
             try:
                 yield from _told(file, raw, progress)
             except EOFError as error:
@@ -150,9 +154,10 @@ class Recording:
 
 _PASSED_OVER = (b'{"line":"alert"', b'{"line":"history"')
 """How lines begin that are no inputs: they need not be decoded."""
+_TICK, _START = b'{"line":"tick"', b'"start":true'
 
 
-def _told(file: gzip.GzipFile, raw: IO[bytes], progress: Progress | None) -> Iterator[bytes]:
+def _told(file: "io.BufferedReader[Any]", raw: IO[bytes], progress: Progress | None) -> Iterator[bytes]:
     before = 0
     for number, told in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b"")):
         yield told

@@ -63,9 +63,9 @@ class BackTest:
         made = Made(header, self.sha256, self._gateway, job.changed, tuple(self._recorded))
         with Seen() as seen, _seldom_collected():
             run = Run(Walk((), rules, header.channels), header, self.crew, script, seen)
-            figures = play(run, self.recording.inputs(self._progress), header)
+            figures = play(run, self.recording.inputs(self._progress, ticks=job.recorded_ticks), header)
         found = result_of(made, figures, run.state.registry, rules, job.rules.entries)
-        return msgspec.structs.replace(found, frames=run.frames)
+        return msgspec.structs.replace(found, frames=self.recording.frames)
 
     def _heard(self) -> Iterator[Line]:
         since = self.recording.header.since

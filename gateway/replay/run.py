@@ -70,11 +70,9 @@ class Run:
         self._agenda: list[tuple[datetime, int, _Act]] = []
         self._order = count()
         self._position = FIRST_OF_CREW
-        self.frames = 0
 
     def take(self, line: FrameLine) -> None:
         """Walk an input, after everything that was due before it; VakaError if the walk cannot."""
-        self.frames += 1
         try:
             if isinstance(line, TickLine):
                 self._tick(line)
