@@ -34,6 +34,7 @@ bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	$(BIN)/python -m benchmarks.run $(ARGS)
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.flood
+	$(BIN)/python -m benchmarks.municipality --homes 100 --hours 24
 
 lock: ## compile both lock files again from pyproject.toml
 	@scripts/environment requirements-dev.txt
