@@ -18,6 +18,8 @@ from simulators.scenarios.build import ZONE, Play, build
 from simulators.scenarios.scenario import Scenario
 
 LATE_START = timedelta(minutes=1)
+SWITCHED_ON = timedelta(seconds=60)
+"""So long after the start everything is switched on."""
 
 
 class Drive:
@@ -38,8 +40,14 @@ class Drive:
             raise ConfigurationError("the drive does not run yet")
         return self._driver
 
-    async def run(self, stop: asyncio.Event, say: Callable[[str], None], speed: float) -> Tally:
-        """Play it to its end, or until it is stopped."""
+    async def run(
+        self,
+        stop: asyncio.Event,
+        say: Callable[[str], None],
+        speed: float,
+        started: Callable[[], None] | None = None,
+    ) -> Tally:
+        """Play it to its end, or until it is stopped; `started` is told when its devices are on."""
         if self.real and not (speed >= 1 and speed == int(speed)):
             raise ConfigurationError(f"speed: found {speed:g}; allowed with firmware: a whole number from 1")
         play, passive = self.play, frozenset(self.real)
@@ -57,11 +65,20 @@ class Drive:
                 locks[step.device].tell(step)
 
         driver.told = told if locks else None
+        waiting = asyncio.create_task(self._tell(started)) if started is not None else None
         try:
             return await driver.run(stop, play.until)
         finally:
+            if waiting is not None:
+                waiting.cancel()
             for lock in locks.values():
                 lock.close()
+
+    async def _tell(self, started: Callable[[], None]) -> None:
+        switched_on = self.play.start + SWITCHED_ON
+        while self.clock.now() < switched_on:  # noqa: ASYNC110 - the clock is another process's too
+            await asyncio.sleep(0.05)
+        started()
 
     def _lock(self, name: str, speed: float) -> Firmware:
         device, password = self.play.world.devices[name], self.passwords.get(name)

@@ -90,8 +90,7 @@ def console(
 
     async def run(stop: asyncio.Event) -> Tally:
         talking = Console(made, stop)
-        listen(talking, say)
-        return await made.run(stop, say, speed)
+        return await made.run(stop, say, speed, lambda: listen(talking, say))
 
     say("help says which words there are; quit ends")
     _figures(until_stopped(run))
