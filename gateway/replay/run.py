@@ -62,8 +62,7 @@ class Run:
         self.state = self._rerun.state
         self._header = header
         self._alert_of: dict[str, str] = {}
-        self._delivery_of: dict[str, str] = {}
-        self._proofs: set[str] = set()
+        self._deliveries_of: dict[str, dict[str, str]] = {}
         self._shifted: set[str] = set()
         self._taken: set[str] = set()
         self._episode_of: dict[str, Episode] = {}
@@ -142,15 +141,17 @@ class Run:
 
         Where references are kept it has its own id; else it is found once, by whom it went to and how.
         """
-        name = line.delivery if self._header.references == KEPT else self._delivery_of.get(line.delivery)
+        known = self._deliveries_of.setdefault(alert, {})
+        name = line.delivery if self._header.references == KEPT else known.get(line.delivery)
         if name is not None:
             return self.state.deliveries.get(name)
-        like = (line.recipient, line.channel, line.attempt)
+        like, taken = (line.recipient, line.channel, line.attempt), set(known.values())
         for one in self.state.deliveries_of(alert):
             same = (one.recipient, one.channel, one.attempt) == like
-            if same and one.state is DeliveryState.QUEUED and one.id not in self._proofs:
-                self._delivery_of[line.delivery] = one.id
-                self._proofs.add(one.id)
+            if same and one.state is DeliveryState.QUEUED and one.id not in taken:
+                for old in [old for old, gone in known.items() if gone not in self.state.deliveries]:
+                    del known[old]  # an alert that rings for ever must not be remembered ring by ring
+                known[line.delivery] = one.id
                 return one
         return None
 
@@ -217,6 +218,8 @@ class Run:
         for entry in changes.entries:
             if entry.action == "raised":
                 self._raised(changes.alerts[entry.alert])
+            elif entry.action == "closed":
+                self._deliveries_of.pop(entry.alert, None)
         if not self._script.recorded_ticks:
             for delivery in changes.deliveries.values():
                 if delivery.state is DeliveryState.QUEUED and not self._proved(delivery):
