@@ -1,6 +1,5 @@
 """The word `vaka sim check`: a scenario on the whole gateway, what did not hold, and the way of alarms."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +10,7 @@ from simulators.scenarios.build import ZONE
 from simulators.scenarios.expected import unmet
 from simulators.scenarios.hops import chains, report, report_json
 from simulators.scenarios.scenario import load_scenario
-from simulators.swarm.run import run_once
-
-QUIET = logging.CRITICAL + 1
+from simulators.swarm.run import hushed, run_once
 
 
 def check(
@@ -31,9 +28,9 @@ def check(
     ] = None,
 ) -> None:
     """Play a scenario on the whole gateway, and check what must hold and what it expects."""
-    logging.getLogger("gateway").setLevel(QUIET)  # the faults it would tell of are the scenario's own
     told = load_scenario(scenario)
-    run = run_once(told if seed is None else told.model_copy(update={"seed": seed}))
+    with hushed():
+        run = run_once(told if seed is None else told.model_copy(update={"seed": seed}))
     if run.evidence is not None:
         ways = chains(run.evidence)
         if out is not None:

@@ -1,11 +1,11 @@
 """The word `vaka sim swarm`: many seeds with a bar, and what a failing one needs to be run again."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from simulators.swarm.run import hushed
 from simulators.swarm.swarm import Failure, Tally, run_swarm
 
 
@@ -18,8 +18,7 @@ def swarm(
     ),
 ) -> None:
     """Run random scenarios full of faults on the whole gateway, and check what must hold after each."""
-    logging.getLogger("gateway").setLevel(logging.ERROR + 100)  # its faults are the ones we make
-    with typer.progressbar(length=seeds, label=f"seeds {first} to {first + seeds - 1}") as bar:
+    with hushed(), typer.progressbar(length=seeds, label=f"seeds {first} to {first + seeds - 1}") as bar:
 
         def told(_seed: int, _tally: Tally) -> None:
             bar.update(1)
