@@ -1,6 +1,7 @@
 """`vaka demo`: simulated homes and a scripted evening in fast time, on the real gateway over real MQTT."""
 
 import asyncio
+import json
 import logging
 import subprocess
 import sys
@@ -45,6 +46,7 @@ class Demo:
         since = ("--since", self._start.isoformat())
         _simulators("municipality", "--homes", str(homes), "--seed", str(seed), "--out", str(data), *since)
         self._wall0 = time.time()
+        self._share_clock()
         self._settings = self._settings_for(port)
 
     def run(self) -> None:
@@ -54,6 +56,11 @@ class Demo:
             serve(self._settings, clock, self._ready)
         finally:
             self._stop_devices()
+
+    def _share_clock(self) -> None:
+        """Write the clock for whoever plays a device by hand: `vaka sim press` tells the demo's time."""
+        clock = {"start": self._start.isoformat(), "wall0": self._wall0, "speed": self._speed}
+        (self._data / "clock.json").write_text(json.dumps([clock]), encoding="utf-8")
 
     def _settings_for(self, port: int) -> Settings:
         broker = [{"name": "demo", "url": self._broker, "client_id": "vaka-demo"}] if self._broker else []
@@ -86,7 +93,9 @@ class Demo:
             f"  Where it stopped {gateway.page}trace    any message, step by step\n"
             f"  Devices         {gateway.page}devices   enrolled and discovered\n"
             f"  Health          {gateway.page}health    every part, and the last synthetic alarm\n"
-            f"  Ways in         {broker}\nStop with Ctrl-C.\n",
+            f"  Ways in         {broker}\n"
+            f"  Press an SOS    vaka sim press social_alarm:2 --dir {self._data} --broker {broker}\n"
+            "Stop with Ctrl-C.\n",
             flush=True,
         )
 

@@ -7,8 +7,9 @@ from typing import Literal, get_args
 from gateway.contract import Store
 from gateway.contract.errors import ConfigurationError
 from gateway.stores.sqlite_store import SqliteStore
+from simulators.faults.active import Active
 from simulators.faults.house import FailingStore, FailingWalk, Script
-from simulators.faults.spec import Crash
+from simulators.faults.spec import Connection, Crash, Outage
 from simulators.house.fleet import Fleet
 from simulators.house.keep import Digest, Keep
 from simulators.house.port import Gateway
@@ -42,6 +43,20 @@ class FailingWired(Wired):
         setting = replace(play.setting, walk=FailingWalk(play.setting.walk, self.script))
         super().__init__(setting, folder, play.world.passwords, way, play.seed)
         self.script.now = self.clock.now
+        for one in play.faults:
+            self._plan(one)
+
+    def _plan(self, active: Active) -> None:
+        """Put on the loop's agenda what a fault does to connections, and to the broker."""
+        fault, network = active.fault, self.loop.network
+        at_s, until_s = self.clock.at_s(active.begins), self.clock.at_s(active.ends)
+        if isinstance(fault, Connection):
+            does = {"cut": network.cut, "half_open": network.half_open, "deaf": network.deafen}[fault.kind]
+            for device in sorted(active.devices):
+                self.loop.call_at(at_s, does, device)
+        elif isinstance(fault, Outage) and fault.kind == "broker" and self.broker is not None:
+            self.loop.call_at(at_s, self.broker.stop)
+            self.loop.call_at(until_s, self.broker.start)
 
     def open_store(self) -> Store:
         """Open the files behind the script."""

@@ -88,6 +88,15 @@ class Outage(Fault):
     spread: Length = "60s"
 
 
+class Connection(Fault):
+    """A connection breaks (`cut`), is dead with nobody told (`half_open`), or loses every PUBACK (`deaf`).
+
+    Once, at `from`. A fault of packets: where a level has none, QoS 1 hides it, and nothing happens.
+    """
+
+    kind: Literal["cut", "half_open", "deaf"]
+
+
 class Cloud(Fault):
     """A vendor's cloud passes nothing on; what it held comes all at once, unless it loses it."""
 
@@ -138,6 +147,7 @@ AnyFault = Annotated[
     | ClockFault
     | Battery
     | Outage
+    | Connection
     | Cloud
     | ChannelFault
     | PhonesOff

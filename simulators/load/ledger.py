@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 
 from gateway.contract.errors import ConfigurationError
+from simulators.driving.latency import LATE_S
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of a run; latencies are milliseconds from the intended time to the first PUBACK.
 
-    `lag` is the generator's own part of them: from the intended time to the write.
+    `lag` is the generator's own part of them, from the intended time to the write, `late` how many were
+    written over 100 ms late, `ack` the rest: from the write to the first PUBACK.
     """
 
     messages: int
@@ -31,6 +33,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     max_ms: float | None
     lag_p50_ms: float | None
     lag_p99_ms: float | None
+    ack_p50_ms: float | None
+    ack_p99_ms: float | None
+    late: int
 
 
 class Ledger:
@@ -42,6 +47,7 @@ class Ledger:
         self.duplicated = self.stray_acks = self.reconnects = 0
         self._done = bytearray(messages)
         self._latency = array("d")
+        self._ack = array("d")
         self.lag = array("d")
         self._file: BufferedWriter | None = _open(acked)
         self.begin()
@@ -65,13 +71,16 @@ class Ledger:
         """Return the seconds since the last first acknowledgement."""
         return time.perf_counter() - self._last
 
-    def acknowledge(self, number: int, intended_s: float, device: str, identity: tuple[bytes, bytes]) -> None:
-        """Count a message at its first PUBACK; `intended_s` is seconds after the start."""
+    def acknowledge(
+        self, number: int, times_s: tuple[float, float], device: str, identity: tuple[bytes, bytes]
+    ) -> None:
+        """Count a message at its first PUBACK; `times_s`: intended and written, seconds after the start."""
         if self._done[number]:
             return
         self._done[number] = 1
         self._last = now = time.perf_counter()
-        self._latency.append(now - self._started - intended_s)
+        self._latency.append(now - self._started - times_s[0])
+        self._ack.append(now - self._started - times_s[1])
         self.acknowledged += 1
         if self._file is not None:
             self._file.write(b"%b\t%b\t%b\n" % (device.encode(), *identity))
@@ -94,7 +103,7 @@ class Ledger:
     def report(self) -> Report:
         """Return the figures."""
         seconds = max(1e-9, self._ended - self._started)
-        found, lag = sorted(self._latency), sorted(self.lag)
+        found, lag, ack = sorted(self._latency), sorted(self.lag), sorted(self._ack)
         return Report(
             messages=self.messages,
             acknowledged=self.acknowledged,
@@ -111,6 +120,9 @@ class Ledger:
             max_ms=_quantile(found, 1),
             lag_p50_ms=_quantile(lag, 0.5),
             lag_p99_ms=_quantile(lag, 0.99),
+            ack_p50_ms=_quantile(ack, 0.5),
+            ack_p99_ms=_quantile(ack, 0.99),
+            late=sum(late_s > LATE_S for late_s in lag),
         )
 
 

@@ -25,8 +25,8 @@ BATCH = 256
 RETRY_S, RETRY_MAX_S, ANSWER_WITHIN_S = 0.05, 1.0, 10.0
 LAST_PACKET_ID = 65_535
 
-Sent = tuple[int, float, bytes, bytes]
-"""Number of the message, its intended second after the start, its `time`, its packet."""
+Sent = tuple[int, tuple[float, float], bytes, bytes]
+"""Number of the message, its seconds after the start (intended, written), its `time`, its packet."""
 
 
 class LoadLink(asyncio.Protocol):
@@ -149,9 +149,9 @@ class LoadLink(asyncio.Protocol):
         if sent is None:
             self.ledger.stray_acks += 1
             return
-        number, intended_s, time, _ = sent
+        number, times_s, time, _ = sent
         identity = (b"%b-%09d" % (self._run, number), time) if self.ledger.writes else (b"", b"")
-        self.ledger.acknowledge(number, intended_s, self.device, identity)
+        self.ledger.acknowledge(number, times_s, self.device, identity)
 
     # -- what goes
 
@@ -177,19 +177,19 @@ class LoadLink(asyncio.Protocol):
             intended_s = number / even if even else now_s
             self.ledger.lag.append(now_s - intended_s)
             time = self._time(intended_s) if even else shared
-            packets.append(self._packet(number, intended_s, time))
+            packets.append(self._packet(number, (intended_s, now_s), time))
             if self.plan.duplicate and self._rng.random() < self.plan.duplicate:
                 self.ledger.duplicated += 1
-                packets.append(self._packet(number, intended_s, time))
+                packets.append(self._packet(number, (intended_s, now_s), time))
             self._sent += 1
         return packets
 
-    def _packet(self, number: int, intended_s: float, time: bytes) -> bytes:
+    def _packet(self, number: int, times_s: tuple[float, float], time: bytes) -> bytes:
         every = self.plan.alarm_every
         form: Template = self._alarm if every and number % every == every - 1 else self._plain
         packet_id = self._next_id()
         packet = form.packet(packet_id, number, time, self._base + self._sent)
-        self._waiting[packet_id] = (number, intended_s, time, packet)
+        self._waiting[packet_id] = (number, times_s, time, packet)
         return packet
 
     def _next_id(self) -> int:

@@ -11,7 +11,8 @@ import mqtt5
 import pytest
 
 from gateway.model.frame import Frame, Transport
-from simulators.driving.levels import FailingWired
+from simulators.driving.inprocess import Run
+from simulators.driving.levels import LEVELS, FailingWired
 from simulators.house.port import Arrival
 from simulators.house.wired import Way
 from simulators.outputs import Message
@@ -383,3 +384,24 @@ def test_a_broker_without_power_holds_nothing_back_for_ever(tmp_path: Path) -> N
     assert house.told == [12]
     assert len(house.heard("event")) == 1
     house.gateway.close()
+
+
+def test_a_scenario_breaks_single_connections_and_the_broker_and_loses_nothing() -> None:
+    faults = [
+        {"kind": "cut", "from": "+5m", "where": "home-001"},
+        {"kind": "half_open", "from": "+12m", "where": "home-002"},
+        {"kind": "deaf", "from": "+20m", "where": "home-003"},
+        {"kind": "broker", "from": "+30m", "until": "+33m"},
+    ]
+    happens = [{"at": "+25m", "device": "social_alarm:1", "do": "press"}]
+    for level in LEVELS[2:]:
+        done = Run(scenario(fault=faults, happens=happens), level)
+        done.run()
+        assert done.broken == [], level
+        assert "sos" in {alert.rule for alert in done.account.alerts.values()}
+
+
+def test_a_door_opens_once_and_a_stream_only(loop: NetworkLoop) -> None:
+    loop.network.listen(PORT, Ear)
+    with pytest.raises(OSError, match="in use"):
+        loop.network.listen(PORT, Ear)
