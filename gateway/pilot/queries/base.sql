@@ -4,7 +4,7 @@ SELECT row_number() OVER (ORDER BY device) AS no, d.*, greatest(d.enrolled, p.si
 FROM devices d, pilot p WHERE d.enrolled < p.until;
 
 CREATE TEMP TABLE heard AS
-SELECT w.product, h.* FROM days h JOIN watched w USING (device)
+SELECT w.no, w.product, h.* FROM days h JOIN watched w USING (device)
 WHERE h.last >= w.begins AND h.first < w.ends;
 
 CREATE TEMP TABLE ever AS
@@ -65,6 +65,7 @@ FROM pilot_alerts a LEFT JOIN done ON done.alert = a.id LEFT JOIN seen ON seen.a
 -- Each local time that something is planned at, on each day, as the moment it was: worked out once for all.
 CREATE TEMP TABLE moments AS
 SELECT starts, CAST(timezone(zone, CAST(local_day AS DATE) + starts) AS TIMESTAMP) AS moment,
+  strftime(local_day, '%G-W%V') AS week,
   CASE WHEN night_from > night_until THEN starts >= night_from OR starts < night_until
     ELSE starts >= night_from AND starts < night_until END AS at_night
 FROM (SELECT DISTINCT starts FROM windows), pilot,
@@ -73,7 +74,7 @@ FROM (SELECT DISTINCT starts FROM windows), pilot,
 
 -- Every planned dose and look whose time is over, in the local time it was planned in.
 CREATE TEMP TABLE planned AS
-SELECT w.no, w.product, w.home, p.what, p.ref, at_night, moment AS starts,
+SELECT w.no, w.product, w.home, p.what, p.ref, at_night, week, moment AS starts,
   moment + to_microseconds(CAST(p.minutes * 60e6 AS BIGINT)) AS ends
 FROM windows p JOIN moments USING (starts) JOIN watched w USING (device)
 WHERE moment >= w.begins AND moment + to_microseconds(CAST(p.minutes * 60e6 AS BIGINT)) < w.ends;
@@ -113,6 +114,14 @@ SELECT p.*, t.taken, CASE
   WHEN t.missed IS NOT NULL THEN 'missed' ELSE 'no_word' END AS outcome
 FROM planned p LEFT JOIN told t USING (no, ref, starts) WHERE p.what = 'dose';
 
+-- Somebody of the staff at a home: a visit that began, or a lock opened with a credential of theirs.
+CREATE TEMP TABLE visits AS
+SELECT e.home, e.occurred, e.type, e.means FROM events e, pilot p
+WHERE e.home IN (SELECT home FROM watched) AND e.received >= p.since AND e.received < p.until
+  AND (e.type = 'visit.started' OR (e.type IN ('lock.unlocked', 'lock.unlatched')
+    AND e.credential IN (SELECT credential FROM staff_credentials)));
+
+-- A look replaced a visit where the person was seen and nobody of the staff came within the hour.
 CREATE TEMP TABLE looks AS
 WITH done AS (
   SELECT p.no, p.ref, p.starts, min(h.occurred) AS occurred,
@@ -120,10 +129,14 @@ WITH done AS (
   FROM (SELECT *, epoch_us(occurred) // 86400000000 AS day FROM happened WHERE type = 'supervision.performed') h
   JOIN reach p ON h.no = p.no AND h.day = p.day
     AND h.occurred >= p.starts AND h.occurred <= p.ends AND coalesce(h.slot, p.ref) = p.ref
-  WHERE p.what = 'look' GROUP BY ALL)
-SELECT p.*, d.occurred, CASE WHEN d.occurred IS NULL THEN 'missed'
-  WHEN d.outcome = 'seen' THEN 'seen' ELSE 'not_well' END AS outcome
-FROM planned p LEFT JOIN done d USING (no, ref, starts) WHERE p.what = 'look';
+  WHERE p.what = 'look' GROUP BY ALL),
+judged AS (
+  SELECT p.*, d.occurred, CASE WHEN d.occurred IS NULL THEN 'missed'
+    WHEN d.outcome = 'seen' THEN 'seen' ELSE 'not_well' END AS outcome
+  FROM planned p LEFT JOIN done d USING (no, ref, starts) WHERE p.what = 'look')
+SELECT j.*, outcome = 'seen' AND (came IS NULL OR came > j.occurred + INTERVAL 1 HOUR) AS replaced
+FROM judged j ASOF LEFT JOIN (SELECT home, occurred AS came FROM visits) v
+  ON j.home = v.home AND j.occurred < v.came;
 
 -- The fewest homes that any part of a figure is about: it decides whether the parts may be told at all.
 CREATE TEMP TABLE fewest AS
@@ -132,10 +145,3 @@ SELECT (SELECT count(DISTINCT home) FROM watched) AS homes,
   (SELECT min(n) FROM (SELECT count(DISTINCT home) AS n FROM doses GROUP BY product)) AS of_doses,
   (SELECT min(n) FROM (SELECT count(DISTINCT home) AS n FROM looks GROUP BY at_night)) AS of_looks,
   (SELECT count(DISTINCT home) FROM looks WHERE at_night) AS of_nights;
-
--- Somebody of the staff at a home: a visit that began, or a lock opened with a credential of theirs.
-CREATE TEMP TABLE visits AS
-SELECT e.home, e.occurred, e.type, e.means FROM events e, pilot p
-WHERE e.home IN (SELECT home FROM watched) AND e.received >= p.since AND e.received < p.until
-  AND (e.type = 'visit.started' OR (e.type IN ('lock.unlocked', 'lock.unlatched')
-    AND e.credential IN (SELECT credential FROM staff_credentials)));

@@ -1,16 +1,15 @@
 -- Days until a battery is empty: the straight line through its charge since it was last charged or changed.
 WITH charge AS (
-  SELECT device, product, day, battery, battery - lag(battery) OVER (PARTITION BY device ORDER BY day) >= 10 AS rise
-  FROM (SELECT device, product, day, last(battery ORDER BY last) AS battery FROM heard WHERE battery IS NOT NULL
+  SELECT no, product, day, battery, battery - lag(battery) OVER (PARTITION BY no ORDER BY day) >= 10 AS rise
+  FROM (SELECT no, product, day, arg_max(battery, last) AS battery FROM heard WHERE battery IS NOT NULL
         GROUP BY ALL)),
-runs AS (
-  SELECT *, sum(CAST(coalesce(rise, false) AS INTEGER)) OVER (PARTITION BY device ORDER BY day) AS run FROM charge),
+charged AS (SELECT no, max(day) FILTER (rise) AS since FROM charge GROUP BY no),
 lines AS (
-  SELECT device, product, regr_slope(battery, epoch(CAST(day AS TIMESTAMP)) / 86400) AS slope,
-    last(battery ORDER BY day) AS now, max(day) - min(day) AS spanned
-  FROM (SELECT * FROM runs QUALIFY run = max(run) OVER (PARTITION BY device)) GROUP BY ALL),
+  SELECT no, product, regr_slope(battery, epoch(CAST(day AS TIMESTAMP)) / 86400) AS slope,
+    arg_max(battery, day) AS now, max(day) - min(day) AS spanned
+  FROM charge JOIN charged USING (no) WHERE since IS NULL OR day >= since GROUP BY ALL),
 forecast AS (
-  SELECT product, device, CASE WHEN spanned >= 7 AND slope < 0 THEN now / -slope END AS days FROM lines),
+  SELECT product, no, CASE WHEN spanned >= 7 AND slope < 0 THEN now / -slope END AS days FROM lines),
 grouped AS (
   SELECT coalesce(product, '') AS subject, count(days) AS rows, count(*) - count(days) AS unknown,
     median(days) AS middle, min(days) AS soonest

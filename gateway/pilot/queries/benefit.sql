@@ -2,9 +2,7 @@
 WITH span AS (SELECT (epoch(until) - epoch(since)) / 86400 AS days FROM pilot),
 before AS (SELECT measure, value FROM baseline),
 made AS (
-  SELECT (SELECT count(*) FROM looks l WHERE at_night AND outcome = 'seen' AND NOT EXISTS (
-      FROM visits v WHERE v.home = l.home AND v.occurred > l.occurred
-        AND v.occurred <= l.occurred + INTERVAL 1 HOUR)) AS looks_seen,
+  SELECT (SELECT count(*) FROM looks WHERE at_night AND replaced) AS looks_seen,
     (SELECT count(*) FROM happened WHERE type IN ('lock.unlocked', 'lock.unlatched')
       AND means IN ('phone', 'tag', 'code', 'remote')
       AND credential IN (SELECT credential FROM staff_credentials)) AS keyless,

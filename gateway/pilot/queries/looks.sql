@@ -1,14 +1,10 @@
 -- Planned looks whose time is over. A look replaced a visit where the person was seen and nobody came within the hour.
-WITH judged AS (
-  SELECT l.*, outcome = 'seen' AND NOT EXISTS (
-    FROM visits v WHERE v.home = l.home AND v.occurred > l.occurred
-      AND v.occurred <= l.occurred + INTERVAL 1 HOUR) AS replaced FROM looks l),
-grouped AS (
+WITH grouped AS (
   SELECT CASE WHEN grouping(at_night) = 1 THEN '' WHEN at_night THEN 'night' ELSE 'day' END AS subject,
     count(*) AS rows, count(DISTINCT home) AS people, count(*) FILTER (outcome <> 'missed') AS done,
     count(*) FILTER (outcome = 'not_well') AS not_well, count(*) FILTER (outcome = 'missed') AS missed,
     count(*) FILTER (replaced) AS replaced
-  FROM judged GROUP BY GROUPING SETS ((at_night), ()) HAVING count(*) > 0)
+  FROM looks GROUP BY GROUPING SETS ((at_night), ()) HAVING count(*) > 0)
 SELECT subject, '' AS part, rows, people, unnest([
   {'measure': 'looks_planned', 'unit': 'number', 'value': CAST(rows AS DOUBLE)},
   {'measure': 'looks_done', 'unit': 'number', 'value': CAST(done AS DOUBLE)},
