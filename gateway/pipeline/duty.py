@@ -125,7 +125,7 @@ class Crew:
         return ZoneInfo(self.registry.tenants[tenant].time_zone)
 
     def _rotations(self, team: str) -> Iterator[Rotation]:
-        return (rotation for rotation in self.registry.rotations.values() if rotation.team == team)
+        return iter(self.people.rotations_of(self.registry, team))
 
     def _changes(self, since: datetime, until: datetime) -> Iterator[datetime]:
         for team in self.registry.teams:

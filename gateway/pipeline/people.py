@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.model.people import Context, ContextKind, Reach, Shift, Staff, Whereabouts
+from gateway.model.people import Context, ContextKind, Reach, Rotation, Shift, Staff, Whereabouts
 from gateway.model.registry import Registry
 
 KEEP = timedelta(days=31)
@@ -35,6 +35,7 @@ class People:
         self._off: dict[str, dict[str, Shift]] = {}
         self._teams: tuple[Registry, dict[str, list[Staff]]] | None = None
         self._credentials: tuple[Registry, dict[str, Staff]] | None = None
+        self._rotations: tuple[Registry, dict[str, list[Rotation]]] | None = None
         for key, body in records.items():
             self.take(key, body)
 
@@ -103,6 +104,15 @@ class People:
                     teams.setdefault(name, []).append(staff)
             self._teams = (registry, teams)
         return self._teams[1].get(team, [])
+
+    def rotations_of(self, registry: Registry, team: str) -> Collection[Rotation]:
+        """Return the own schedules of a team; gone through once a registry, however many teams there are."""
+        if self._rotations is None or self._rotations[0] is not registry:
+            teams: dict[str, list[Rotation]] = {}
+            for rotation in registry.rotations.values():
+                teams.setdefault(rotation.team, []).append(rotation)
+            self._rotations = (registry, teams)
+        return self._rotations[1].get(team, ())
 
     def without_reach(self) -> "People":
         """Return a copy in which everybody can be reached."""

@@ -9,18 +9,18 @@ import msgspec
 from gateway.model.frame import Transport
 from gateway.model.people import Context, ContextKind
 from gateway.pipeline.plan import Visits
-from simulators.staff import HOMES_OF_UNIT, unit_name
 from simulators.world.crew import Crew
 from simulators.world.household import Household
 from simulators.world.roster import Busy
 from simulators.world.visits import Visit, visits_on
 
+SOURCE = "visits"
 PLANS_AT = 5
 """The local hour at which the coming day's visits are told; the day before ends there."""
 
 
 class Office:
-    """Plans unit by unit, so that a further home changes no other unit's plan."""
+    """Plans the visits of all homes, each by itself: a further home changes no other's."""
 
     def __init__(self, seed: int, zone: ZoneInfo) -> None:
         self._seed, self._zone = seed, zone
@@ -47,20 +47,18 @@ class Office:
         if self._crew is None or self._busy is None:
             return
         since, until = self._morning(day), self._morning(day + timedelta(days=1))
-        units: dict[int, list[tuple[str, Visit]]] = {}
-        for home in self._homes.values():
-            found = units.setdefault(home.number // HOMES_OF_UNIT, [])
-            found += [(home.id, visit) for visit in self._visits(home, day) if since <= visit.since < until]
-        for unit, visits in units.items():
-            self._tell(now, unit_name(unit), visits, (since, until))
+        visits = [
+            (home.id, visit)
+            for home in self._homes.values()
+            for visit in self._visits(home, day)
+            if since <= visit.since < until
+        ]
+        self._tell(now, visits, (since, until))
         self._crew.do(until, lambda at: self._plan(at, day + timedelta(days=1)))
 
-    def _tell(
-        self, now: datetime, unit: str, visits: list[tuple[str, Visit]], span: tuple[datetime, datetime]
-    ) -> None:
-        source = f"visits-{unit}"
-        told = tuple(_context(home, visit, source) for home, visit in visits)
-        plan = Visits(source=source, since=span[0], until=span[1], visits=told, actor="office")
+    def _tell(self, now: datetime, visits: list[tuple[str, Visit]], span: tuple[datetime, datetime]) -> None:
+        told = tuple(_context(home, visit) for home, visit in visits)
+        plan = Visits(source=SOURCE, since=span[0], until=span[1], visits=told, actor="office")
         spans: dict[str, list[tuple[datetime, datetime]]] = {}
         for one in told:
             spans.setdefault(one.ref, []).append((one.since, one.until))
@@ -82,7 +80,7 @@ class Office:
         return datetime(day.year, day.month, day.day, PLANS_AT, tzinfo=self._zone).astimezone(UTC)
 
 
-def _context(home: str, visit: Visit, source: str) -> Context:
+def _context(home: str, visit: Visit) -> Context:
     since = visit.since.astimezone(UTC)
     return Context(
         id=visit.ref,
@@ -91,5 +89,5 @@ def _context(home: str, visit: Visit, source: str) -> Context:
         since=since,
         until=since + timedelta(minutes=visit.minutes + 1),
         ref=visit.staff,
-        source=source,
+        source=SOURCE,
     )
