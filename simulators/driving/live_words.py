@@ -1,6 +1,7 @@
 """The words of `vaka sim` that meet a running gateway: serve, drive, press and console."""
 
 import asyncio
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,6 @@ from simulators.driving.console import Console, listen
 from simulators.driving.latency import said
 from simulators.driving.live import Drive, prepare
 from simulators.driving.press import press
-from simulators.driving.served import serve_play
 from simulators.driving.words import Wanted, shortened
 from simulators.loops import say, until_stopped
 from simulators.scenarios.build import build
@@ -43,7 +43,10 @@ def serve(
 ) -> None:
     """Run the real gateway with a scenario's municipality, on a clock that a drive sets."""
     play = build(load_scenario(scenario), seed)
-    serve_play(play, folder, port=port, listener_port=listener_port, broker=broker)
+    served = import_module(
+        "simulators.driving.served"
+    )  # all of the gateway: seconds that other words do not need
+    served.serve_play(play, folder, port=port, listener_port=listener_port, broker=broker)
 
 
 def drive(  # noqa: PLR0913 - every argument is an option of the command

@@ -204,7 +204,9 @@ def test_real_firmware_in_a_scenario_gives_the_alert_that_is_expected(
         (jammed,) = [alert for alert in gateway.alerts().values() if alert.rule == "lock_jammed"]
         assert jammed.device == "demo/lock-002"
         base = sqlite3.connect(f"file:{gateway.folder}/state/state.db?mode=ro", uri=True)
-        (boot,) = base.execute("SELECT count(*) FROM frames WHERE payload LIKE '%vm%' ").fetchone()
+        (boot,) = base.execute(
+            "SELECT count(*) FROM frames WHERE CAST(payload AS TEXT) LIKE '%\"vm\"%'"
+        ).fetchone()
         base.close()
         assert boot >= 1  # only the firmware says which machine it runs on
 
