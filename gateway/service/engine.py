@@ -77,7 +77,8 @@ class Engine:
     the next one is walked. A batch that fails (a rule, an adapter or a value that cannot be stored,
     past every guard before) is taken again frame by frame from the last commit, and the frame that
     fails alone goes to quarantine. `measured` is told the seconds of each commit, in the store's thread.
-    `longest_wait_s` may be long where the clock is never set.
+    `longest_wait_s` may be long where the clock is never set; `stopwatch` measures how long frames take,
+    by which batches become smaller.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Engine:
         *,
         batch: int,
         longest_wait_s: float = MAX_WAIT_S,
+        stopwatch: Callable[[], float] = perf_counter,
     ) -> None:
         self._walk = machinery.walk
         self._store = machinery.store
@@ -95,6 +97,7 @@ class Engine:
         self._observers = observers
         self._batch = batch
         self._longest_wait_s = longest_wait_s
+        self._stopwatch = stopwatch
         self._frame_s = PACE_S / batch
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._tick_on_its_way = False
@@ -199,12 +202,12 @@ class Engine:
         decoded = [walk.read(frame) for frame in frames]
         asked = walk.doubtful(state, decoded)
         known = await self._persistently(None, self._store.known, asked) if asked else NONE_KNOWN
-        now, began = self._clock.now(), perf_counter()
+        now, began = self._clock.now(), self._stopwatch()
         for frame, result in zip(frames, decoded, strict=True):
             if frame.transport is Transport.CLOCK:
                 self._tick_on_its_way = False
             walk.step(state, frame, result, known, now)
-        took_s = (perf_counter() - began) / len(frames)
+        took_s = (self._stopwatch() - began) / len(frames)
         self._frame_s += SMOOTHING * (max(took_s, PACE_S / self._batch) - self._frame_s)
         changes = state.take_changes()
         changes.frames = frames

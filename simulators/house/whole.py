@@ -175,7 +175,9 @@ class Whole:
         self.dispatcher = Dispatcher(lines, self.intake, self.clock, self.board.alert)
         machinery = Machinery(walk, self.store, self.intake, self.clock)
         observers: list[Observer] = [self.board, self.dispatcher, self]
-        self.engine = Engine(machinery, observers, batch=BATCH, longest_wait_s=LONGEST_WAIT_S)
+        self.engine = Engine(
+            machinery, observers, batch=BATCH, longest_wait_s=LONGEST_WAIT_S, stopwatch=self.loop.time
+        )
         self.loop.run_until_complete(self._load())
         self._tasks = [self.part(self.engine.run(), "engine"), self.part(self.dispatcher.run(), "dispatch")]
         self.open_ways_in()

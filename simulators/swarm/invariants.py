@@ -125,7 +125,7 @@ def _held_back(evidence: Evidence, alert: Alert) -> Iterator[str]:
     elif not alert.worse_at and first > alert.raised_at + A_MOMENT:
         yield f"{_name(alert)} was raised at {_clock(alert.raised_at)} and queued only at {_clock(first)}"
     for one in sent:
-        if one.reason.startswith("the channel rests"):
+        if one.reason.startswith("the channel rests") and one.round >= alert.worse_at:
             yield f"delivery {one.id} of {_name(alert)} was not tried: {one.reason}"
 
 
