@@ -199,7 +199,7 @@ class Gateway:
         document = self._registry_file.document
         if self._dead_man is not None:
             document = with_synthetic(document, hash_secret(self._password))
-        payload = document.model_dump_json(exclude_defaults=True).encode()
+        payload = document.to_json()
         frame = Frame(Transport.REGISTRY, "registry", payload, self.clock.now(), ingress="file")
         position = await self.intake.accept(frame, REGISTRY_WITHIN_S)
         if refusal := await self.board.settled(position, timeout_s=0):

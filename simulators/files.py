@@ -43,7 +43,7 @@ def read_passwords(folder: Path) -> dict[str, str]:
 def to_toml(document: RegistryDocument) -> str:
     """Write the registry as TOML, leaving out what is as by default; the same document, the same text."""
     lines: list[str] = []
-    for heading, rows in document.model_dump(mode="json", exclude_defaults=True).items():
+    for heading, rows in msgspec.json.decode(document.to_json()).items():
         for row in rows:
             lines.append(f"[[{heading}]]")
             lines.extend(f"{key} = {_value(value)}" for key, value in row.items())

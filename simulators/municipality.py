@@ -3,8 +3,11 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime, time
+from functools import cache
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.model.registry import (
     Device,
@@ -78,7 +81,7 @@ def make_municipality(
     One further device, `spare-001`, is known with a password and enrolled nowhere.
     """
     start = since or datetime(2026, 1, 1, tzinfo=UTC)
-    found = {
+    found: dict[str, tuple[Any, ...]] = {
         "tenant": (Tenant(id=tenant, name="Provkommunen", failsafe=("alarm-centre",)),),
         "unit": (Unit(id="unit-north", tenant=tenant, name="Hemtjänst norr"),),
         "team": teams(),
@@ -90,7 +93,7 @@ def make_municipality(
     }
     devices, enrolments = _devices(homes, tenant, start)
     passwords = {device.id: secrets.token_urlsafe(18) for device in devices}
-    told = tuple(device.model_copy(update={"secret": digest(passwords[device.id])}) for device in devices)
+    told = tuple(replace(device, secret=digest(passwords[device.id])) for device in devices)
     return Municipality(RegistryDocument(**found, device=told, enrolment=enrolments), passwords)
 
 
@@ -107,7 +110,7 @@ def _home(n: int, seed: int, tenant: str) -> Home:
     zone = Zone(
         latitude=round(latitude + rng.uniform(0, 0.005), 5),
         longitude=round(longitude + rng.uniform(0, 0.005), 5),
-        radius_m=rng.choice((300, 400, 500)),
+        radius_m=rng.choice((300.0, 400.0, 500.0)),
     )
     return Home(
         id=f"home-{n + 1:03d}",
@@ -156,11 +159,12 @@ def _enrolment(device: str, n: int, kind: str, since: datetime) -> Enrolment:
         person=f"person-{n + 1:03d}",
         since=since,
         role="entrance_door" if kind in {"lock", "door_contact"} else "",
-        heartbeat_s=HEARTBEAT_S[kind],
+        heartbeat_s=float(HEARTBEAT_S[kind]),
         doses=_windows(DOSES) if kind == "medication_dispenser" else (),
         looks=_windows(LOOKS) if kind == "camera" else (),
     )
 
 
+@cache
 def _windows(rows: tuple[tuple[str, int, int, int], ...]) -> tuple[Window, ...]:
-    return tuple(Window(ref=ref, at=time(hour, minute), minutes=length) for ref, hour, minute, length in rows)
+    return tuple(Window(ref=ref, at=time(hour, minute), minutes=float(length)) for ref, hour, minute, length in rows)

@@ -53,7 +53,7 @@ class State:
         self.away = NO_TIME_PASSED
         self.listening_since = snapshot.listening_since
         self.now = snapshot.now or datetime.min.replace(tzinfo=UTC)
-        self.registry = Registry(snapshot.registry)
+        self.registry = Registry.of(snapshot.registry)
         self.statuses = dict(snapshot.statuses)
         self.discovered = dict(snapshot.discovered)
         self.alerts = dict(snapshot.alerts)
@@ -114,7 +114,7 @@ class State:
 
         `moved` collects the devices that watch for another home or person than before.
         """
-        before, self.registry = self.registry.enrolments, Registry(document)
+        before, self.registry = self.registry.enrolments, Registry.of(document)
         self.moved |= {
             device
             for device, enrolment in self.registry.enrolments.items()
@@ -136,7 +136,7 @@ class State:
         found = self._watched.get((adapter, native_id))
         if found is not None:
             return found
-        device = self.registry.by_native.get((adapter, native_id))
+        device = self.registry.device_named(adapter, native_id)
         enrolment = self.registry.enrolments.get(device.id) if device else None
         if device is None or enrolment is None:
             return None

@@ -70,7 +70,7 @@ def _replaced(table: str, rows: Mapping[str, object]) -> Iterable[Statement]:
 def _meta(changes: Changes, cursor: int) -> list[Row]:
     rows: list[Row] = [("cursor", str(cursor).encode())]
     if changes.registry is not None:
-        rows.append(("registry", changes.registry.model_dump_json().encode()))
+        rows.append(("registry", changes.registry.to_json()))
     moments: dict[str, datetime | None] = {"now": changes.now, "listening_since": changes.listening_since}
     rows += [(key, at.isoformat().encode()) for key, at in moments.items() if at is not None]
     return rows

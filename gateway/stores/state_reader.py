@@ -47,7 +47,7 @@ class StateReader:
             cursor=int(meta.get("cursor", b"0")),
             now=_moment(meta.get("now")),
             listening_since=_moment(meta.get("listening_since")),
-            registry=RegistryDocument.model_validate_json(document) if document else RegistryDocument(),
+            registry=RegistryDocument.from_json(document) if document else RegistryDocument(),
             statuses=self._bodies("SELECT device, body FROM statuses", DeviceStatus),
             discovered=self._bodies("SELECT key, body FROM discovered", Discovered),
             memories=self._bodies("SELECT key, body FROM memories", dict[str, Any]),
