@@ -11,6 +11,7 @@ import tomli
 from gateway.contract import ConfigurationError
 from gateway.model.faults import RecordError
 from gateway.model.registry import RegistryDocument
+from gateway.model.sharing import Sharing
 
 HEADING = re.compile(r"^\[\[[a-z]+\]\][ \t]*\r?$", re.MULTILINE)
 PART_CHARS = 100_000
@@ -59,13 +60,14 @@ def _in_parts(text: str) -> RegistryDocument | None:
         return None  # a heading may be a line of a text there
     first = HEADING.search(text)
     found: dict[str, list[Any]] = {}
+    sharing = Sharing()
     try:
         if first is None or tomli.loads(text[: first.start()]):
             return None
         for part in _parts(text):
             read = RegistryDocument.of(tomli.loads(part))
             for heading in read.__struct_fields__:
-                found.setdefault(heading, []).extend(getattr(read, heading))
+                found.setdefault(heading, []).extend(map(sharing.share, getattr(read, heading)))
     except (tomli.TOMLDecodeError, RecordError):
         return None
     return RegistryDocument(**{heading: tuple(rows) for heading, rows in found.items()})

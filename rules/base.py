@@ -50,6 +50,9 @@ class BaseRule:
 
     def lasting(self, name: str, at: Situation) -> timedelta:
         """Return such a number, in seconds, as a length of time."""
+        own = getattr(self, name)
+        if not at.overridden and isinstance(own, timedelta):
+            return own
         return timedelta(seconds=self.number(name, at))
 
 

@@ -33,6 +33,8 @@ KITS: tuple[tuple[str, ...], ...] = (
 )
 """What the homes have, home by home, over and over; a home of the first kit has a night wanderer."""
 
+WANDERER = frozenset({"night_wandering"})
+
 NAMES = {
     "lock": "lock",
     "gps_alarm": "gps",
@@ -123,8 +125,8 @@ def _home(n: int, seed: int, tenant: str) -> Home:
 
 
 def _person(n: int) -> Person:
-    flags = frozenset({"night_wandering"}) if n % len(KITS) == 0 else frozenset[str]()
-    return Person(ref=f"person-{n + 1:03d}", home=f"home-{n + 1:03d}", flags=flags)
+    name, home = f"person-{n + 1:03d}", f"home-{n + 1:03d}"
+    return Person(ref=name, home=home, flags=WANDERER) if n % len(KITS) == 0 else Person(ref=name, home=home)
 
 
 def _devices(homes: int, tenant: str, since: datetime) -> tuple[tuple[Device, ...], tuple[Enrolment, ...]]:
@@ -167,4 +169,6 @@ def _enrolment(device: str, n: int, kind: str, since: datetime) -> Enrolment:
 
 @cache
 def _windows(rows: tuple[tuple[str, int, int, int], ...]) -> tuple[Window, ...]:
-    return tuple(Window(ref=ref, at=time(hour, minute), minutes=float(length)) for ref, hour, minute, length in rows)
+    return tuple(
+        Window(ref=ref, at=time(hour, minute), minutes=float(length)) for ref, hour, minute, length in rows
+    )
