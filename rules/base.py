@@ -27,6 +27,11 @@ class BaseRule:
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Between what a municipality, a unit or a person may set a number of a safety rule; no other is read."""
 
+    @property
+    def arms(self) -> bool:
+        """Whether it decides anything when a device is enrolled."""
+        return type(self).on_enrolled is not BaseRule.on_enrolled
+
     def on_enrolled(self, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """Arm nothing."""
         return NOTHING

@@ -39,7 +39,7 @@ def serve(
         runner.run(_serve(settings, clock, ready))
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Give the memory back that only the start needed, where the C library can (glibc)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -56,7 +56,7 @@ async def _serve(
 
     async def say() -> None:
         gc.collect()
-        _give_back()
+        give_back()
         gc.freeze()  # what the start made stays: walking through it again and again cost 0.1 s at a time
         if ready is not None:
             await ready(gateway)

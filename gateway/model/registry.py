@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, ClassVar, Self
 from weakref import ref
 
-import msgspec
 from msgspec import Meta, field
-from msgspec.structs import fields
 
 from gateway.model.alert import Route
 from gateway.model.people import Rotation, Staff
 from gateway.model.records import Id, Record, Seconds, index, is_zone, one_tenant, wrong
-from gateway.model.sharing import Sharing
+from gateway.model.sharing import read_sharing
 from gateway.model.vocabulary import DeviceKind
 
 WHOLE_TENANT = "tenant:"
@@ -192,20 +190,7 @@ class RegistryDocument(Record, frozen=True):
     @classmethod
     def from_json(cls, body: bytes | str) -> Self:
         """Read it from JSON, record by record; RecordError tells every fault."""
-        sharing = Sharing()
-        found: dict[str, tuple[Any, ...]] = {}
-        try:
-            for heading, rows in msgspec.json.decode(body, type=dict[str, list[msgspec.Raw]]).items():
-                decode = _DECODERS[heading].decode
-                found[heading] = tuple(sharing.share(decode(row)) for row in rows)
-        except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
-            return super().from_json(body)  # which says what is wrong
-        return cls(**found)
-
-
-_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
-    one.name: msgspec.json.Decoder(get_args(one.type)[0]) for one in fields(RegistryDocument)
-}
+        return read_sharing(cls, body) or super().from_json(body)  # which says what is wrong
 
 
 class Registry:

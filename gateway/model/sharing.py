@@ -1,10 +1,10 @@
 """Sharing: equal values of many records become one object, so that a large municipality fits in memory."""
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
-from msgspec.structs import force_setattr
+from msgspec.structs import fields, force_setattr
 
 OWN = frozenset({"secret", "certificate"})
 """Keys whose values differ from record to record: to look for equal ones would only cost."""
@@ -46,3 +46,20 @@ class Sharing:
             return self._known.setdefault(key, value)
         except TypeError:  # it holds a table, which has no hash
             return value
+
+
+def read_sharing(kind: type[R], body: bytes | str) -> R | None:
+    """Read a document of lists of records from JSON, record by record; None if there is a fault in it.
+
+    Read whole, the records of a large one would each bring their own values, four times what is kept.
+    """
+    sharing = Sharing()
+    rows_of = {one.name: get_args(one.type)[0] for one in fields(kind)}
+    found: dict[str, tuple[Any, ...]] = {}
+    try:
+        for heading, rows in msgspec.json.decode(body, type=dict[str, list[msgspec.Raw]]).items():
+            decode = msgspec.json.Decoder(rows_of[heading]).decode
+            found[heading] = tuple(sharing.share(decode(row)) for row in rows)
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return kind(**found)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from heapq import heapify, heappop, heappush
-from sys import intern
+from typing import Any
 
 from msgspec.structs import force_setattr
 
@@ -11,8 +11,8 @@ from gateway.model.status import Timer
 
 LEFT_OVER = 1024
 """So many entries of timers that were moved or disarmed may wait in the queue, whatever it holds."""
-MOMENTS = 4096
-"""Moments that are remembered, so that the timers of one planned time share one."""
+REMEMBERED = 8192
+"""Moments and words that are remembered, so that the timers of one planned time share them."""
 
 
 class Timers:
@@ -26,7 +26,7 @@ class Timers:
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, Timer]] = {}
         self._queue: list[Timer] = []
-        self._moments: dict[datetime, datetime] = {}
+        self._known: dict[Any, Any] = {}
         self._armed = 0
 
     def __iter__(self) -> Iterator[Timer]:
@@ -76,14 +76,15 @@ class Timers:
 
     def _thin(self, timer: Timer) -> None:
         """Let its words and moments be objects that other timers have as well."""
-        if len(self._moments) > MOMENTS:
-            self._moments.clear()
-        due_at = self._moments.setdefault(timer.due_at, timer.due_at)
+        known = self._known
+        if len(known) > REMEMBERED:
+            known.clear()
+        due_at = known.setdefault(timer.due_at, timer.due_at)
         if due_at.tzinfo is timer.due_at.tzinfo:
             force_setattr(timer, "due_at", due_at)
-        force_setattr(timer, "owner", intern(timer.owner))
-        force_setattr(timer, "name", intern(timer.name))
-        force_setattr(timer, "note", intern(timer.note))
+        for word in ("owner", "name", "note"):
+            said = getattr(timer, word)
+            force_setattr(timer, word, known.setdefault(said, said))
 
 
 _NONE: dict[str, Timer] = {}
@@ -100,7 +101,7 @@ def with_subjects(timers: Iterator[Timer], known: Callable[[str], str | None]) -
 
 def _place(timer: Timer) -> tuple[str, str]:
     """Return what `_split` does of its key, its subject the same object."""
-    if "\0" in timer.name:
+    if "\0" in timer.name or "\0" in timer.owner:
         return _split(timer.key)
     return f"{timer.owner}\0{timer.name}", timer.subject
 
