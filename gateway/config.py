@@ -181,7 +181,7 @@ class WatchSettings(Section):
 
 
 class Settings(Section):
-    """The whole configuration. `data_dir` holds the journal and the state; `registry` is a TOML file."""
+    """The whole configuration. `data_dir` holds the journal and the state; `registry` is TOML or JSON."""
 
     data_dir: Path = Path("var")
     registry: Path | None = None

@@ -57,7 +57,7 @@ def test_a_fault_is_told_by_its_place_in_the_whole_file(
     monkeypatch.setattr(files, "PART_CHARS", 1)
     with pytest.raises(RecordError, match=r"unit\.2\.name: found 5; "):
         read_registry(written(tmp_path, TEXT + '[[unit]]\nid = "w"\ntenant = "t"\nname = 5\n'))
-    with pytest.raises(ConfigurationError, match="found a fault in the TOML: .*line 19"):
+    with pytest.raises(ConfigurationError, match=r"found a fault in the TOML: .*line 19"):
         read_registry(written(tmp_path, TEXT + "[[unit]]\nid = \n"))
     with pytest.raises(ConfigurationError, match="found a fault in the TOML"):
         read_registry(written(tmp_path, f"tenant = []\n{TEXT}"))
