@@ -33,6 +33,7 @@ bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	@scripts/system-packages $(SERVERS)
 	$(BIN)/python -m benchmarks.run $(ARGS)
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.flood
 	$(BIN)/python -m benchmarks.municipality --homes 100 --hours 24
 

@@ -78,7 +78,7 @@ def registry(homes: int) -> RegistryDocument:
     parts["enrolment"] = [
         {"device": name, "home": f"h{n}", "person": f"p{n}", "since": START} for name, _, n in names
     ]
-    return RegistryDocument.model_validate(parts)
+    return RegistryDocument.of(parts)
 
 
 def frames(homes: int, events: int, seed: int) -> list[Frame]:
@@ -106,7 +106,7 @@ def frames(homes: int, events: int, seed: int) -> list[Frame]:
 def prepared(homes: int, rules: Sequence[Rule]) -> tuple[Walk, State, float]:
     """Return a walk with its town in the state, and how many seconds the registry took."""
     walk, state = Walk(load_adapters(), rules, ("page",)), State()
-    payload = registry(homes).model_dump_json(exclude_defaults=True).encode()
+    payload = registry(homes).to_json()
     frame = Frame(Transport.REGISTRY, "registry", payload, START, position=1)
     began = time.perf_counter()
     walk.step(state, frame, walk.read(frame), frozenset(), START)

@@ -170,7 +170,7 @@ def document(homes: int) -> RegistryDocument:
     ladders = {"care_ladder": "l", "technical_ladder": "l"}
     there = [(prefix, n) for n in range(homes) for prefix in KINDS if n % EVERY.get(prefix, 1) == 0]
     sexes = ("female", "male")
-    return RegistryDocument.model_validate(
+    return RegistryDocument.of(
         {
             "tenant": [{"id": "t", "name": "T"}],
             "unit": [{"id": "u", "tenant": "t", "name": "U"}],

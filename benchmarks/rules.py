@@ -58,7 +58,7 @@ def cost(
 ) -> float:
     """Return the best of some rounds, microseconds of processor time an event, spread over all homes."""
     book, state = RuleBook(rules), State()
-    state.set_registry(RegistryDocument.model_validate(town(args.homes)))
+    state.set_registry(RegistryDocument.of(town(args.homes)))
     took = []
     for number in range(ROUNDS):
         state.now = NOON + timedelta(hours=number)

@@ -2,12 +2,12 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
+import tomli
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -21,7 +21,9 @@ from pydantic_core import ErrorDetails
 
 from gateway.channel_settings import ChannelSettings
 from gateway.contract import ConfigurationError
-from gateway.model.registry import Registry, RegistryDocument
+from gateway.files import read_registry, read_toml
+from gateway.model.faults import RecordError
+from gateway.model.registry import Registry
 from gateway.sections import Port, Section, fault, is_loopback
 
 PREFIX = "VAKA_"
@@ -179,7 +181,7 @@ class WatchSettings(Section):
 
 
 class Settings(Section):
-    """The whole configuration. `data_dir` holds the journal and the state; `registry` is a TOML file."""
+    """The whole configuration. `data_dir` holds the journal and the state; `registry` is TOML or JSON."""
 
     data_dir: Path = Path("var")
     registry: Path | None = None
@@ -226,7 +228,7 @@ class Settings(Section):
 
 def load_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
     """Read the file (or defaults), the environment laid over it; ConfigurationError says all faults."""
-    found = _read_toml(path) if path else {}
+    found = read_toml(path) if path else {}
     origins: dict[tuple[str, ...], str] = {}
     for name, text in sorted((os.environ if environment is None else environment).items()):
         if name.startswith(PREFIX) and name not in NO_KEYS:
@@ -238,25 +240,12 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
 
 def load_registry(path: Path) -> Registry:
     """Read a registry file; ConfigurationError says every fault with its key."""
-    document = _validated(RegistryDocument, _read_toml(path), str(path), {})
     try:
-        return Registry(document)
+        return Registry.of(read_registry(path))
+    except RecordError as error:
+        raise ConfigurationError("\n".join(f"{path}: {fault}" for fault in error.faults)) from error
     except ValueError as error:
         raise ConfigurationError(f"{path}: {error}") from error
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_bytes().decode())
-    except UnicodeDecodeError as error:
-        found = f"a byte that is not UTF-8 at offset {error.start}"
-    except tomllib.TOMLDecodeError as error:
-        found = f"a fault in the TOML: {error}"
-    except FileNotFoundError:
-        found = "no such file"
-    except OSError as error:
-        found = f"a file that cannot be read ({error.strerror})"
-    raise ConfigurationError(f"{path}: found {found}; allowed: a TOML file in UTF-8")
 
 
 def _lay_over(found: dict[str, Any], keys: tuple[str, ...], text: str, name: str) -> None:
@@ -278,8 +267,8 @@ def _environment_value(text: str) -> object:
     if text[:1] not in ("[", "{"):
         return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return tomli.loads(f"value = {text}")["value"]
+    except tomli.TOMLDecodeError:
         return text
 
 

@@ -18,7 +18,7 @@ from gateway.api.texts import learn
 from gateway.config import Settings
 from gateway.contract import Clock, ConfigurationError, Notifier, Rule, RuleState, VakaError
 from gateway.model.frame import Frame, Transport
-from gateway.model.registry import Registry
+from gateway.model.registry import Registry, RegistryDocument
 from gateway.model.synthetic import ADAPTER as DEAD_MAN
 from gateway.model.synthetic import BUTTON, with_synthetic
 from gateway.notifiers.elks import ElksPhone
@@ -74,7 +74,7 @@ class Gateway:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.adapters = load_adapters(settings.adapters)
-        self._registry_file = examine(settings, [adapter.manifest.id for adapter in self.adapters])
+        registry_file = examine(settings, [adapter.manifest.id for adapter in self.adapters])
         self.board = Board()
         self._lock = hold(settings.data_dir)
         self.store = SqliteStore(settings.data_dir / "state.db")
@@ -90,7 +90,9 @@ class Gateway:
         machinery = Machinery(walk, self.store, self.intake, self.clock)
         self.metrics = Metrics()
         self._password = new_password()
-        self._dead_man = self._make_dead_man()
+        self._dead_man = self._make_dead_man() if registry_file else None
+        self._registry_file = self._words_of(registry_file.document) if registry_file else None
+        del registry_file  # the engine reads its own from those words: a large one is not held twice
         observers: list[Observer] = [self.board, self.dispatcher, self.reach, self.metrics]
         observers += [self._dead_man] if self._dead_man else []
         self.engine = Engine(machinery, observers, batch=settings.limits.commit_batch)
@@ -196,14 +198,17 @@ class Gateway:
         """Journal the registry file's content, so that rules arm what a new device or a new rule needs."""
         if self._registry_file is None:
             return
-        document = self._registry_file.document
-        if self._dead_man is not None:
-            document = with_synthetic(document, hash_secret(self._password))
-        payload = document.model_dump_json(exclude_defaults=True).encode()
-        frame = Frame(Transport.REGISTRY, "registry", payload, self.clock.now(), ingress="file")
+        words, self._registry_file = self._registry_file, None
+        frame = Frame(Transport.REGISTRY, "registry", words, self.clock.now(), ingress="file")
         position = await self.intake.accept(frame, REGISTRY_WITHIN_S)
         if refusal := await self.board.settled(position, timeout_s=0):
             raise ConfigurationError(f"{self.settings.registry}: {refusal}")
+
+    def _words_of(self, document: RegistryDocument) -> bytes:
+        """Return the registry as JSON, with the synthetic alarm's own tenant where that alarm is sent."""
+        if self._dead_man is not None:
+            document = with_synthetic(document, hash_secret(self._password))
+        return document.to_json()
 
     def _make_dispatcher(self, notifiers: Mapping[str, Notifier]) -> Dispatcher:
         made = Dispatcher(
@@ -236,7 +241,7 @@ class Gateway:
         settings, adapters = self.settings, {adapter.manifest.id for adapter in self.adapters}
         tls = settings.listener.tls
         reachable = settings.listener.enabled and not (tls is not None and tls.require_client)
-        if not (settings.watch.round_trip and reachable and self._registry_file and DEAD_MAN in adapters):
+        if not (settings.watch.round_trip and reachable and DEAD_MAN in adapters):
             return None
         every_s = settings.watch.every_s
         return DeadMan(self._publish, self.intake, self.board, self.clock, every_s=every_s)

@@ -27,6 +27,11 @@ class BaseRule:
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Between what a municipality, a unit or a person may set a number of a safety rule; no other is read."""
 
+    @property
+    def arms(self) -> bool:
+        """Whether it decides anything when a device is enrolled."""
+        return type(self).on_enrolled is not BaseRule.on_enrolled
+
     def on_enrolled(self, at: Situation) -> Sequence[Decision]:  # noqa: ARG002 - the port's signature
         """Arm nothing."""
         return NOTHING
@@ -50,6 +55,9 @@ class BaseRule:
 
     def lasting(self, name: str, at: Situation) -> timedelta:
         """Return such a number, in seconds, as a length of time."""
+        own = getattr(self, name)
+        if not at.overridden and isinstance(own, timedelta):
+            return own
         return timedelta(seconds=self.number(name, at))
 
 

@@ -1,5 +1,6 @@
 """Times: when something really happened, how late it was heard, and whether it was night."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
@@ -84,10 +85,14 @@ def _on_day(ref: str, at: time, minutes: float, day: date, zone: tzinfo | None) 
     return Occurrence(ref, day, starts_at, starts_at + timedelta(minutes=minutes))
 
 
-def around(window: Window, moment: datetime, zone: tzinfo | None) -> list[Occurrence]:
+def around(window: Window, moment: datetime, zone: tzinfo | None) -> Sequence[Occurrence]:
     """Return the occurrences that can touch a moment or follow it soon, oldest first."""
-    today = moment.astimezone(zone).date()
-    return [on_day(window, today + timedelta(days=days), zone) for days in range(-2, 4)]
+    return _around_day(window, moment.astimezone(zone).date(), zone)
+
+
+@lru_cache(8192)
+def _around_day(window: Window, today: date, zone: tzinfo | None) -> tuple[Occurrence, ...]:
+    return tuple(on_day(window, today + timedelta(days=days), zone) for days in range(-2, 4))
 
 
 def nearest(window: Window, moment: datetime, zone: tzinfo | None) -> Occurrence:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import fields
 
 from gateway.contract.errors import ConfigurationError
+from gateway.model.records import Record
 from gateway.model.registry import RegistryDocument
 from simulators.municipality import Municipality
 
@@ -43,12 +45,22 @@ def read_passwords(folder: Path) -> dict[str, str]:
 def to_toml(document: RegistryDocument) -> str:
     """Write the registry as TOML, leaving out what is as by default; the same document, the same text."""
     lines: list[str] = []
-    for heading, rows in document.model_dump(mode="json", exclude_defaults=True).items():
-        for row in rows:
+    for heading in document.__struct_fields__:
+        for record in getattr(document, heading):
             lines.append(f"[[{heading}]]")
-            lines.extend(f"{key} = {_value(value)}" for key, value in row.items())
+            lines.extend(f"{key} = {_value(value)}" for key, value in _row(record).items())
             lines.append("")
     return "\n".join(lines)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    """Return the keys of a record that are not as by default, as JSON would have them."""
+    told = msgspec.json.decode(record.to_json())
+    return {
+        one.name: told[one.name]
+        for one in fields(record)
+        if one.name in told and getattr(record, one.name) != one.default
+    }
 
 
 def _value(value: Any) -> str:

@@ -4,9 +4,12 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
+from functools import cache
 from types import MappingProxyType
+from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.model.registry import (
     Device,
@@ -31,6 +34,8 @@ KITS: tuple[tuple[str, ...], ...] = (
     ("gps_alarm", "camera", "medication_dispenser", "fall_detector"),
 )
 """What the homes have, home by home, over and over; a home of the first kit has a night wanderer."""
+
+WANDERER = frozenset({"night_wandering"})
 
 NAMES = {
     "lock": "lock",
@@ -109,7 +114,7 @@ def make_municipality(
     """
     start = since or datetime(2026, 1, 1, tzinfo=UTC)
     kits = [only.kit or _kit(n, seed, shape) for n in range(homes)]
-    found = {
+    found: dict[str, tuple[Any, ...]] = {
         "tenant": (Tenant(id=tenant, name="Provkommunen", failsafe=("alarm-centre",)),),
         "unit": units(tenant, homes),
         "team": teams(homes),
@@ -123,8 +128,7 @@ def make_municipality(
     enrolments = _beating(devices, enrolments, only.heartbeats)
     passwords = {device.id: secrets.token_urlsafe(18) for device in devices} if secret else {}
     told = tuple(
-        device.model_copy(update={"secret": digest(passwords[device.id])}) if secret else device
-        for device in devices
+        replace(device, secret=digest(passwords[device.id])) if secret else device for device in devices
     )
     return Municipality(RegistryDocument(**found, device=told, enrolment=enrolments), passwords)
 
@@ -168,14 +172,14 @@ def _zone(n: int, seed: int) -> Zone:
     return Zone(
         latitude=round(latitude % 80 + rng.uniform(0, 0.005), 5),
         longitude=round(longitude + rng.uniform(0, 0.005), 5),
-        radius_m=rng.choice((300, 400, 500)),
+        radius_m=rng.choice((300.0, 400.0, 500.0)),
     )
 
 
 def _person(n: int, seed: int, shape: Shape | None) -> Person:
     wanders = n % len(KITS) == 0 if shape is None else Chance(seed, home_name(n), "wanders").happens(0.12)
     flags = frozenset({"night_wandering"}) if wanders else frozenset[str]()
-    sex = "female" if Chance(seed, home_name(n), "sex").happens(WOMEN) else "male"
+    sex: Literal["female", "male"] = "female" if Chance(seed, home_name(n), "sex").happens(WOMEN) else "male"
     return Person(ref=f"person-{n + 1:03d}", home=home_name(n), flags=flags, sex=sex)
 
 
@@ -208,9 +212,7 @@ def _beating(
     """Return the enrolments with other times between the heartbeats of some kinds."""
     kinds = {device.id: device.kind.value for device in devices}
     return tuple(
-        one.model_copy(update={"heartbeat_s": every_s[kinds[one.device]]})
-        if kinds[one.device] in every_s
-        else one
+        replace(one, heartbeat_s=float(every_s[kinds[one.device]])) if kinds[one.device] in every_s else one
         for one in enrolments
     )
 
@@ -222,14 +224,17 @@ def _enrolment(device: str, n: int, kind: str, since: datetime) -> Enrolment:
         person=f"person-{n + 1:03d}",
         since=since,
         role="entrance_door" if kind in {"lock", "door_contact"} else "",
-        heartbeat_s=HEARTBEAT_S[kind],
+        heartbeat_s=float(HEARTBEAT_S[kind]),
         doses=DOSE_WINDOWS if kind == "medication_dispenser" else (),
         looks=LOOK_WINDOWS if kind == "camera" else (),
     )
 
 
+@cache
 def _windows(rows: tuple[tuple[str, int, int, int], ...]) -> tuple[Window, ...]:
-    return tuple(Window(ref=ref, at=time(hour, minute), minutes=length) for ref, hour, minute, length in rows)
+    return tuple(
+        Window(ref=ref, at=time(hour, minute), minutes=float(length)) for ref, hour, minute, length in rows
+    )
 
 
 DOSE_WINDOWS, LOOK_WINDOWS = _windows(DOSES), _windows(LOOKS)

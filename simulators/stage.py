@@ -93,13 +93,6 @@ class Stage:
         device.plan(at, lambda now: device.act(now, action, **values))
         self._ask(device)
 
-    def act(self, name: str, do: str, now: datetime) -> list[Step]:
-        """Let a device do something now, by the name of the action; ConfigurationError names those it has."""
-        device = self.devices[name]
-        outputs = device.act(now, do)
-        self._ask(device)
-        return [Step(now, name, output) for output in outputs]
-
     def tell(self, name: str, leaf: str, payload: bytes, now: datetime) -> list[Step]:
         """Hand a device what came on its `command` or `config` topic."""
         device = self.devices[name]

@@ -50,7 +50,7 @@ def discovered_of(board: Board) -> list[DiscoveredView]:
     found = [
         DiscoveredView.model_validate(one)
         for one in board.discovered.values()
-        if (known := board.registry.by_native.get((one.adapter, one.native_id))) is None
+        if (known := board.registry.device_named(one.adapter, one.native_id)) is None
         or known.id not in board.registry.enrolments
     ]
     return sorted(found, key=lambda one: one.last_seen_at, reverse=True)

@@ -112,8 +112,9 @@ def _expect_change(state: State, decoded: Decoded) -> None:
     """Decode a single message as telling something new: the device is known, and was otherwise before."""
     for item in decoded.items:
         if isinstance(item, Reading) and VOCABULARY[item.type].slot not in HEALTH_SLOTS:
-            device = state.registry.by_native[decoded.adapter, item.native_id]
-            state.status(device.id).slots[VOCABULARY[item.type].slot] = "unknown"
+            device = state.registry.device_named(decoded.adapter, item.native_id)
+            if device is not None:
+                state.status(device.id).slots[VOCABULARY[item.type].slot] = "unknown"
 
 
 def _line(event: Event, names: Mapping[str, str], *, raises: bool) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def _enrol(
                 names.setdefault(
                     (result.adapter, item.native_id), (f"device-{len(names) + 1}", item.kind.value)
                 )
-    document = RegistryDocument.model_validate(
+    document = RegistryDocument.of(
         {
             "tenant": [{"id": TENANT, "name": "decode"}],
             "unit": [{"id": "unit", "tenant": TENANT, "name": "decode"}],
@@ -171,7 +172,7 @@ def _enrol(
             ],
         }
     )
-    registry = Frame(Transport.REGISTRY, "registry", document.model_dump_json().encode(), since)
+    registry = Frame(Transport.REGISTRY, "registry", document.to_json(), since)
     walk.step(state, registry, Decoded(), frozenset(), since)
     return {name: native_id for (_, native_id), (name, _) in names.items()}
 

@@ -47,7 +47,7 @@ def _commit(store: SqliteStore, settings: Settings, plan: Frame) -> int:
     snapshot = store.load()
     state, frames = State(snapshot), [plan]
     if not snapshot.registry.tenant and settings.registry is not None:
-        words = load_registry(settings.registry).document.model_dump_json(exclude_defaults=True).encode()
+        words = load_registry(settings.registry).document.to_json()
         frames.insert(0, Frame(Transport.REGISTRY, "registry", words, plan.received_at, ingress="file"))
     frames = [replace(frame, position=place) for place, frame in enumerate(frames, snapshot.cursor + 1)]
     walk = Walk([], load_rules(), channel_names(settings.channels))

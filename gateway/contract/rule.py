@@ -195,6 +195,7 @@ class Rule(Protocol):
     `listens` names event types, or holds "*" for all. `catalogue` is its id in the rule catalogue
     and `safety` marks rules that no configuration can switch off: they are always active. One that
     listens to `context.<kind>` is asked again, as at the enrolment, when such a context begins or ends.
+    One that has an attribute `arms`, and it is false, never decides anything when a device is enrolled.
     """
 
     @property

@@ -2,10 +2,10 @@
 
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
 import msgspec
-from pydantic import Field, model_validator
+from msgspec import Meta
 
 from gateway.model.records import Id, Record
 
@@ -17,7 +17,7 @@ NURSE = "nurse"
 MAX_TURNS = 366
 
 
-class Staff(Record):
+class Staff(Record, frozen=True):
     """Somebody who answers alerts, by opaque reference: the name they sign in with, never their own.
 
     `roles` as carer, nurse, lead, technician; `competences` as delegation and keys; `credentials` are
@@ -26,13 +26,13 @@ class Staff(Record):
 
     ref: Id
     tenant: Id
-    teams: tuple[Id, ...] = Field(min_length=1)
+    teams: Annotated[tuple[Id, ...], Meta(min_length=1)]
     roles: frozenset[str] = frozenset({"carer"})
     competences: frozenset[str] = frozenset()
     credentials: frozenset[str] = frozenset()
 
 
-class Rotation(Record):
+class Rotation(Record, frozen=True, kw_only=True):
     """Own schedule: the turns of a team that follow each other, each of them `every_days` long.
 
     Work is from `at` to `until` in the tenant's time, past midnight when `until` is not later, on the
@@ -41,21 +41,20 @@ class Rotation(Record):
 
     id: Id
     team: Id
-    turns: tuple[Annotated[tuple[Id, ...], Field(min_length=1)], ...] = Field(
-        min_length=1, max_length=MAX_TURNS
-    )
-    every_days: int = Field(default=1, ge=1, le=366)
+    turns: Annotated[
+        tuple[Annotated[tuple[Id, ...], Meta(min_length=1)], ...], Meta(min_length=1, max_length=MAX_TURNS)
+    ]
+    every_days: Annotated[int, Meta(ge=1, le=366)] = 1
     starts: date
     ends: date | None = None
     at: time
     until: time
-    weekdays: frozenset[Annotated[int, Field(ge=1, le=7)]] = frozenset(range(1, 8))
+    weekdays: frozenset[Annotated[int, Meta(ge=1, le=7)]] = frozenset(range(1, 8))
 
-    @model_validator(mode="after")
-    def _plain_times(self) -> Self:
+    def __post_init__(self) -> None:
+        """Refuse times of another zone."""
         if self.at.tzinfo is not None or self.until.tzinfo is not None:
             raise ValueError("at and until are the tenant's own time, without an offset")
-        return self
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

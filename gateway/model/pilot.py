@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from msgspec import Meta
 
 from gateway.model.alert import Severity
 from gateway.model.records import Id, Record, wrong
 
-Words = Annotated[str, Field(min_length=3, max_length=300)]
+Words = Annotated[str, Meta(min_length=3, max_length=300)]
 """Where a number comes from, in words that a reader of the report can judge."""
 MAX_DAYS = 5 * 366
+Amount = Annotated[float, Meta(ge=0, le=100_000_000)]
 
 
 class Measure(StrEnum):
@@ -39,40 +40,39 @@ class Input(StrEnum):
     START_SEK = "start_sek"
 
 
-class Baseline(Record):
+class Baseline(Record, frozen=True):
     """One number of before the pilot, and where it comes from."""
 
     measure: Measure
-    value: float = Field(ge=0, le=1_000_000)
+    value: Annotated[float, Meta(ge=0, le=1_000_000)]
     source: Words
 
 
-class Assumption(Record):
+class Assumption(Record, frozen=True):
     """One input of the benefit, as the lowest, the likely and the highest that anybody would defend."""
 
     input: Input
-    low: float = Field(ge=0, le=100_000_000)
-    likely: float = Field(ge=0, le=100_000_000)
-    high: float = Field(ge=0, le=100_000_000)
+    low: Amount
+    likely: Amount
+    high: Amount
     source: Words
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def __post_init__(self) -> None:
+        """Refuse a range that is none."""
         if not self.low <= self.likely <= self.high:
             raise ValueError("low, likely and high do not follow each other; allowed: low <= likely <= high")
-        return self
 
 
-class Promise(Record):
+class Promise(Record, frozen=True, kw_only=True):
     """The municipality's own time from alarm to somebody on site, and for how many of a hundred it holds."""
 
-    on_site_min: float = Field(gt=0, le=24 * 60)
-    percent: float = Field(default=90, gt=0, le=100)
-    severities: frozenset[Severity] = Field(default=frozenset({Severity.HIGH}), min_length=1)
+    on_site_min: Annotated[float, Meta(gt=0, le=24 * 60)]
+    percent: Annotated[float, Meta(gt=0, le=100)] = 90.0
+    severities: Annotated[frozenset[Severity], Meta(min_length=1)] = frozenset({Severity.HIGH})
     source: Words
 
 
-class Pilot(Record):
+class Pilot(Record, frozen=True):
     """A label on devices and homes for a time, from the first day to the last, both included and local.
 
     It is for the `devices` named and all devices in the `homes` named. `products` (the devices' models)
@@ -91,8 +91,8 @@ class Pilot(Record):
     promise: Promise | None = None
     assumption: tuple[Assumption, ...] = ()
 
-    @model_validator(mode="after")
-    def _holds_together(self) -> Self:
+    def __post_init__(self) -> None:
+        """Refuse days that are no period, numbers that stand twice, and a pilot of nothing."""
         if not 0 <= (self.last_day - self.first_day).days < MAX_DAYS:
             raise ValueError(f"last_day must be first_day or later, and at most {MAX_DAYS} days after it")
         for names in ([one.measure for one in self.baseline], [one.input for one in self.assumption]):
@@ -100,7 +100,6 @@ class Pilot(Record):
                 raise ValueError("a measure or an input stands twice; allowed: each once")
         if not (self.homes or self.devices or self.products):
             raise ValueError("a pilot is for homes, devices or products; found none")
-        return self
 
 
 def check_pilot(pilot: Pilot, homes: Iterable[str], devices: Iterable[str], models: Iterable[str]) -> None:

@@ -1,23 +1,24 @@
 """The registry: tenants, units, teams, ladders, homes, persons as opaque references, devices, enrolments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
-from typing import Literal, Self, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, ClassVar, Literal, Self
+from weakref import ref
 
-from pydantic import Field, model_validator
+from msgspec import Meta, field
 
 from gateway.model.alert import Route
 from gateway.model.people import Rotation, Staff
 from gateway.model.pilot import Pilot, check_pilot
-from gateway.model.records import Id, Record, Seconds, wrong
+from gateway.model.records import Id, Record, Seconds, index, is_zone, one_tenant, wrong
+from gateway.model.sharing import read_sharing
 from gateway.model.vocabulary import DeviceKind
 
 WHOLE_TENANT = "tenant:"
 """Before a tenant's id: a recipient that stands for everybody there, when no ladder says who."""
 
 
-class Tenant(Record):
+class Tenant(Record, frozen=True):
     """A municipality or provider whose data is its own; `time_zone` is an IANA name.
 
     From `night_from` to `night_until`, local, the people of the night are asked. `ladders` names the
@@ -30,20 +31,20 @@ class Tenant(Record):
     time_zone: str = "Europe/Stockholm"
     night_from: time = time(22, 30)
     night_until: time = time(7)
-    ladders: dict[Route, Id] = Field(default_factory=dict)
+    ladders: dict[Route, Id] = field(default_factory=dict)
     failsafe: tuple[Id, ...] = ()
 
 
-class Unit(Record):
+class Unit(Record, frozen=True):
     """An organisational unit of a tenant, with its own escalation policies where it has them."""
 
     id: Id
     tenant: Id
     name: str
-    ladders: dict[Route, Id] = Field(default_factory=dict)
+    ladders: dict[Route, Id] = field(default_factory=dict)
 
 
-class Team(Record):
+class Team(Record, frozen=True):
     """People who answer together: a home-care group, the night patrol, technicians, an alarm centre."""
 
     id: Id
@@ -51,20 +52,20 @@ class Team(Record):
     name: str
 
 
-class Step(Record):
+class Step(Record, frozen=True):
     """One rung: who is offered the alert, and after how many seconds of silence the next rung is taken.
 
     `within_s` None means the time that the alert's rule sets. `at_night` are the teams asked instead in
     the tenant's night; `role` narrows a team with a plan to those who have that role.
     """
 
-    to: tuple[Id, ...] = Field(min_length=1)
+    to: Annotated[tuple[Id, ...], Meta(min_length=1)]
     within_s: Seconds | None = None
     at_night: tuple[Id, ...] = ()
     role: str = ""
 
 
-class Ladder(Record):
+class Ladder(Record, frozen=True):
     """An escalation policy. Its last step repeats until a person answers: a ladder has no end.
 
     `repeat_s` is at least ten seconds, so that it is a call and no flood.
@@ -72,27 +73,27 @@ class Ladder(Record):
 
     id: Id
     tenant: Id
-    steps: tuple[Step, ...] = Field(min_length=1)
-    repeat_s: float = Field(default=120, ge=10, le=30 * 86400)
+    steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
+    repeat_s: Annotated[float, Meta(ge=10, le=30 * 86400)] = 120.0
 
 
-class Zone(Record):
+class Zone(Record, frozen=True):
     """The circle a person is expected to stay in: WGS 84 degrees, metres."""
 
-    latitude: float = Field(ge=-90, le=90)
-    longitude: float = Field(ge=-180, le=180)
-    radius_m: float = Field(gt=0, le=100_000)
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+    radius_m: Annotated[float, Meta(gt=0, le=100_000)]
 
 
-class Window(Record):
+class Window(Record, frozen=True):
     """A daily planned time, local to the tenant: starts, and lasts that many minutes."""
 
     ref: Id
     at: time
-    minutes: float = Field(gt=0, le=24 * 60)
+    minutes: Annotated[float, Meta(gt=0, le=24 * 60)]
 
 
-class Home(Record):
+class Home(Record, frozen=True):
     """Where somebody lives, and which ladders its care alerts and technical alerts climb.
 
     `ladders` names others for kinds of alerts that need them.
@@ -104,10 +105,10 @@ class Home(Record):
     care_ladder: Id
     technical_ladder: Id
     zone: Zone | None = None
-    ladders: dict[Route, Id] = Field(default_factory=dict)
+    ladders: dict[Route, Id] = field(default_factory=dict)
 
 
-class Person(Record):
+class Person(Record, frozen=True):
     """A resident by opaque reference; `flags` come from the care plan (as `night_wandering`).
 
     `sex` is for the national indicators alone, "" where it is not told.
@@ -119,7 +120,7 @@ class Person(Record):
     sex: Literal["", "female", "male"] = ""
 
 
-class Device(Record):
+class Device(Record, frozen=True):
     """A thing that sends. `native_id` is its vendor's name for it, unique within its adapter.
 
     `via` is the bridge it speaks through. `secret` is the salted digest of its MQTT password and
@@ -129,7 +130,7 @@ class Device(Record):
     id: Id
     tenant: Id
     adapter: Id
-    native_id: str = Field(min_length=1, max_length=256)
+    native_id: Annotated[str, Meta(min_length=1, max_length=256)]
     kind: DeviceKind
     model: str = ""
     via: Id | None = None
@@ -137,7 +138,7 @@ class Device(Record):
     certificate: str | None = None
 
 
-class Enrolment(Record):
+class Enrolment(Record, frozen=True, kw_only=True):
     """Gives a device its meaning: for whom it watches, since when, and with which numbers.
 
     `heartbeat_s` is how often the device is heard at least when it is well; None means as often as
@@ -155,30 +156,28 @@ class Enrolment(Record):
     doses: tuple[Window, ...] = ()
     looks: tuple[Window, ...] = ()
 
-    @model_validator(mode="after")
-    def _since_is_aware(self) -> Self:
+    def __post_init__(self) -> None:
+        """Refuse a moment that is another one elsewhere."""
         if self.since.tzinfo is None:
             raise ValueError("since needs an offset, as 2026-01-31T00:00:00+01:00")
-        return self
 
 
-class Override(Record):
+class Override(Record, frozen=True, kw_only=True):
     """Numbers of one rule as a municipality, a unit or a person needs them; the nearest one holds."""
 
     rule: Id
     tenant: Id | None = None
     unit: Id | None = None
     person: Id | None = None
-    numbers: dict[str, float] = Field(min_length=1)
+    numbers: Annotated[dict[str, float], Meta(min_length=1)]
 
-    @model_validator(mode="after")
-    def _for_one(self) -> Self:
+    def __post_init__(self) -> None:
+        """Refuse one whose owner is not clear."""
         if sum(name is not None for name in (self.tenant, self.unit, self.person)) != 1:
             raise ValueError("an override is for one of tenant, unit or person")
-        return self
 
 
-class RegistryDocument(Record):
+class RegistryDocument(Record, frozen=True):
     """The registry as it stands in a file; names are singular because TOML repeats the heading."""
 
     tenant: tuple[Tenant, ...] = ()
@@ -194,27 +193,43 @@ class RegistryDocument(Record):
     rotation: tuple[Rotation, ...] = ()
     pilot: tuple[Pilot, ...] = ()
 
+    @classmethod
+    def from_json(cls, body: bytes | str) -> Self:
+        """Read it from JSON, record by record; RecordError tells every fault."""
+        return read_sharing(cls, body) or super().from_json(body)  # which says what is wrong
+
 
 class Registry:
     """The registry document, indexed for the questions the pipeline asks. Immutable once made.
 
     Raises ValueError, naming the record and the missing or doubled reference, if it does not hold
-    together.
+    together. `of` gives all who hold one document the same index of it: a large one is held once.
     """
+
+    _latest: ClassVar["ref[Registry] | None"] = None
+
+    @classmethod
+    def of(cls, document: RegistryDocument) -> "Registry":
+        """Return the registry of a document, made when nobody holds it yet."""
+        found = cls._latest() if cls._latest else None
+        if found is None or found.document is not document:
+            found = cls(document)
+            cls._latest = ref(found)
+        return found
 
     def __init__(self, document: RegistryDocument) -> None:
         self.document = document
-        self.tenants = _index("tenant", document.tenant, "id")
-        self.units = _index("unit", document.unit, "id")
-        self.teams = _index("team", document.team, "id")
-        self.ladders = _index("ladder", document.ladder, "id")
-        self.homes = _index("home", document.home, "id")
-        self.persons = _index("person", document.person, "ref")
-        self.devices = _index("device", document.device, "id")
-        self.enrolments = _index("enrolment", document.enrolment, "device")
-        self.staff = _index("staff", document.staff, "ref")
-        self.rotations = _index("rotation", document.rotation, "id")
-        self.pilots = _index("pilot", document.pilot, "id")
+        self.tenants = index("tenant", document.tenant, "id")
+        self.units = index("unit", document.unit, "id")
+        self.teams = index("team", document.team, "id")
+        self.ladders = index("ladder", document.ladder, "id")
+        self.homes = index("home", document.home, "id")
+        self.persons = index("person", document.person, "ref")
+        self.devices = index("device", document.device, "id")
+        self.enrolments = index("enrolment", document.enrolment, "device")
+        self.staff = index("staff", document.staff, "ref")
+        self.rotations = index("rotation", document.rotation, "id")
+        self.pilots = index("pilot", document.pilot, "id")
         self.overrides = {
             (
                 own.rule,
@@ -223,29 +238,38 @@ class Registry:
             ): own.numbers
             for own in document.override
         }
-        self.by_native = {(d.adapter, d.native_id): d for d in document.device}
-        if len(self.by_native) != len(self.devices):
-            raise ValueError("device: native_id: found one twice within an adapter; allowed: each once")
-        self._devices_of: dict[str, list[Device]] = {}
+        self._by_native: dict[str, dict[str, Device]] = {}
+        for device in document.device:
+            self._name(device)
+        devices_of: dict[str, list[Device]] = {}
         for enrolment in document.enrolment:
             self._refer("enrolment", enrolment.device, "device", enrolment.device, self.devices)
-            self._devices_of.setdefault(enrolment.home, []).append(self.devices[enrolment.device])
+            devices_of.setdefault(enrolment.home, []).append(self.devices[enrolment.device])
+        self._devices_of = {home: tuple(devices) for home, devices in devices_of.items()}
         self._check_references()
-        self._persons_of: dict[str, list[Person]] = {}
+        persons_of: dict[str, list[Person]] = {}
         for person in document.person:
-            self._persons_of.setdefault(person.home, []).append(person)
+            persons_of.setdefault(person.home, []).append(person)
+        self._persons_of = {home: tuple(persons) for home, persons in persons_of.items()}
 
     def adapters(self) -> frozenset[str]:
         """Return the adapters that the devices name."""
         return frozenset(device.adapter for device in self.devices.values())
 
-    def devices_of(self, home: str) -> list[Device]:
-        """Return the devices enrolled in a home."""
-        return self._devices_of.get(home, [])
+    def device_named(self, adapter: str, native_id: str) -> Device | None:
+        """Return the device that an adapter's messages call so."""
+        found = self.devices.get(native_id)  # most are called by their own id, and need no second index
+        if found is not None and found.native_id == native_id and found.adapter == adapter:
+            return found
+        return self._by_native.get(adapter, {}).get(native_id)
 
-    def persons_of(self, home: str) -> list[Person]:
+    def devices_of(self, home: str) -> Sequence[Device]:
+        """Return the devices enrolled in a home."""
+        return self._devices_of.get(home, ())
+
+    def persons_of(self, home: str) -> Sequence[Person]:
         """Return who lives in a home."""
-        return self._persons_of.get(home, [])
+        return self._persons_of.get(home, ())
 
     def teams_meant(self, recipient: str) -> frozenset[str]:
         """Return the teams a recipient stands for: itself, and for `tenant:<id>` all of that tenant."""
@@ -255,9 +279,15 @@ class Registry:
         theirs = (team.id for team in self.teams.values() if self.units[team.unit].tenant == tenant)
         return frozenset({recipient, *theirs})
 
+    def _name(self, device: Device) -> None:
+        if self.device_named(device.adapter, device.native_id) not in (None, device):
+            raise ValueError("device: native_id: found one twice within an adapter; allowed: each once")
+        if device.native_id != device.id:
+            self._by_native.setdefault(device.adapter, {})[device.native_id] = device
+
     def _check_references(self) -> None:
         for tenant in self.tenants.values():
-            if not _is_zone(tenant.time_zone):
+            if not is_zone(tenant.time_zone):
                 raise wrong("tenant", tenant.id, "time_zone", tenant.time_zone, "an IANA zone")
         for unit in self.units.values():
             self._refer("unit", unit.id, "tenant", unit.tenant, self.tenants)
@@ -280,9 +310,9 @@ class Registry:
             self._refer("home", home.id, "unit", home.unit, self.units)
             self._refer("home", home.id, "care_ladder", home.care_ladder, self.ladders)
             self._refer("home", home.id, "technical_ladder", home.technical_ladder, self.ladders)
-            _one_tenant("home", home.id, home.tenant, "unit", home.unit, self.units[home.unit].tenant)
+            one_tenant("home", home.id, home.tenant, "unit", home.unit, self.units[home.unit].tenant)
             for key, name in (("care_ladder", home.care_ladder), ("technical_ladder", home.technical_ladder)):
-                _one_tenant("home", home.id, home.tenant, key, name, self.ladders[name].tenant)
+                one_tenant("home", home.id, home.tenant, key, name, self.ladders[name].tenant)
         for person in self.persons.values():
             self._refer("person", person.ref, "home", person.home, self.homes)
 
@@ -294,7 +324,7 @@ class Registry:
                 tenant = owner.id if isinstance(owner, Tenant) else owner.tenant
                 for route, name in owner.ladders.items():
                     self._refer(kind, owner.id, f"ladders.{route}", name, self.ladders)
-                    _one_tenant(kind, owner.id, tenant, f"ladders.{route}", name, self.ladders[name].tenant)
+                    one_tenant(kind, owner.id, tenant, f"ladders.{route}", name, self.ladders[name].tenant)
         for one in self.tenants.values():
             for name in one.failsafe:
                 self._refer_team("tenant", one.id, "failsafe", name, one.id)
@@ -318,7 +348,7 @@ class Registry:
 
     def _refer_team(self, kind: str, owner: str, key: str, name: str, tenant: str) -> None:
         self._refer(kind, owner, key, name, self.teams)
-        _one_tenant(kind, owner, tenant, key, name, self.units[self.teams[name].unit].tenant)
+        one_tenant(kind, owner, tenant, key, name, self.units[self.teams[name].unit].tenant)
 
     def _check_devices(self) -> None:
         for device in self.devices.values():
@@ -327,7 +357,7 @@ class Registry:
                 continue
             self._refer("device", device.id, "via", device.via, self.devices)
             theirs = self.devices[device.via].tenant
-            _one_tenant("device", device.id, device.tenant, "via", device.via, theirs)
+            one_tenant("device", device.id, device.tenant, "via", device.via, theirs)
         for device in self.devices.values():
             self._check_way(device)
 
@@ -345,7 +375,7 @@ class Registry:
             name = enrolment.device
             self._refer("enrolment", name, "home", enrolment.home, self.homes)
             theirs = self.homes[enrolment.home].tenant
-            _one_tenant("enrolment", name, self.devices[name].tenant, "home", enrolment.home, theirs)
+            one_tenant("enrolment", name, self.devices[name].tenant, "home", enrolment.home, theirs)
             if enrolment.person is not None:
                 self._refer("enrolment", name, "person", enrolment.person, self.persons)
                 if self.persons[enrolment.person].home != enrolment.home:
@@ -369,30 +399,3 @@ class Registry:
     def _refer(kind: str, owner: str, key: str, name: str, known: Mapping[str, object]) -> None:
         if name not in known:
             raise wrong(kind, owner, key, name, "one that this registry has")
-
-
-def _one_tenant(kind: str, owner: str, tenant: str, key: str, name: str, theirs: str) -> None:  # noqa: PLR0917 - the words of one sentence
-    """Refuse what would let one tenant's data reach another."""
-    if theirs != tenant:
-        raise wrong(kind, owner, key, name, f"one of tenant {tenant!r}, not of {theirs!r}")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-R = TypeVar("R")
-
-
-def _index(kind: str, records: tuple[R, ...], key: str) -> dict[str, R]:
-    found: dict[str, R] = {}
-    for record in records:
-        name: str = getattr(record, key)
-        if name in found:
-            raise ValueError(f"{kind}: {key}: found {name!r} twice; allowed: each once")
-        found[name] = record
-    return found

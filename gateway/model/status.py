@@ -45,7 +45,7 @@ class Discovered(msgspec.Struct, kw_only=True, omit_defaults=True):
     ingress: str = ""
 
 
-class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A durable promise to look again. `set_at` survives restarts: an overdue timer fires at once, marked.
 
     `owner` is a rule's id, or "alert" for an alert's own deadline; `subject` a device, home or alert;
@@ -64,3 +64,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def key(self) -> str:
         """The timer's identity: arming it again moves it."""
         return f"{self.owner}\0{self.subject}\0{self.name}"
+
+    def __lt__(self, other: "Timer") -> bool:
+        """Tell whether it is due before the other, or stands before it among those due with it."""
+        return self.due_at < other.due_at if self.due_at != other.due_at else self.key < other.key

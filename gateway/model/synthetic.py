@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from gateway.model.registry import Device, Enrolment, Home, Ladder, RegistryDocument, Step, Team, Tenant, Unit
 from gateway.model.vocabulary import DeviceKind
 
@@ -25,17 +27,14 @@ def with_synthetic(document: RegistryDocument, secret: str) -> RegistryDocument:
         id=BUTTON, tenant=name, adapter=ADAPTER, native_id=BUTTON, kind=DeviceKind.SOCIAL_ALARM, secret=secret
     )
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    return document.model_copy(
-        update={
-            "tenant": (*document.tenant, Tenant(id=name, name=name)),
-            "unit": (*document.unit, Unit(id=name, tenant=name, name=name)),
-            "team": (*document.team, Team(id=name, unit=name, name=name)),
-            "ladder": (*document.ladder, Ladder(id=name, tenant=name, steps=(step,))),
-            "home": (*document.home, home),
-            "device": (*document.device, device),
-            "enrolment": (
-                *document.enrolment,
-                Enrolment(device=BUTTON, home=name, since=since, supervised=False),
-            ),
-        }
+    enrolment = Enrolment(device=BUTTON, home=name, since=since, supervised=False)
+    return replace(
+        document,
+        tenant=(*document.tenant, Tenant(id=name, name=name)),
+        unit=(*document.unit, Unit(id=name, tenant=name, name=name)),
+        team=(*document.team, Team(id=name, unit=name, name=name)),
+        ladder=(*document.ladder, Ladder(id=name, tenant=name, steps=(step,))),
+        home=(*document.home, home),
+        device=(*document.device, device),
+        enrolment=(*document.enrolment, enrolment),
     )

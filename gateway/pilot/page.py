@@ -2,6 +2,7 @@
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from msgspec import to_builtins
 
 from gateway.api.texts import Language
 from gateway.pilot.ask import BASE, QUERIES, query, question
@@ -54,9 +55,9 @@ def as_data(figures: Figures) -> bytes:
         "since": scope.since,
         "until": scope.until,
         "over": scope.over,
-        "promise": scope.pilot.promise and scope.pilot.promise.model_dump(mode="json"),
-        "baseline": [one.model_dump(mode="json") for one in scope.pilot.baseline],
-        "assumptions": [one.model_dump(mode="json") for one in scope.pilot.assumption],
+        "promise": scope.pilot.promise and to_builtins(scope.pilot.promise),
+        "baseline": [to_builtins(one) for one in scope.pilot.baseline],
+        "assumptions": [to_builtins(one) for one in scope.pilot.assumption],
         "figures": figures.all,
         "queries": {name: {"asks": question(name), "sql": query(name)} for name in (BASE, *QUERIES)},
     }

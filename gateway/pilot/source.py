@@ -49,7 +49,7 @@ class Source:
     def registry(self) -> RegistryDocument:
         """Return the registry as it stands now."""
         found = self._meta("registry", b"")
-        return RegistryDocument.model_validate_json(found) if found else RegistryDocument()
+        return RegistryDocument.from_json(found) if found else RegistryDocument()
 
     def events(self, after: int, until: int) -> Iterator[Page]:
         """Yield pages of (place, body) of the frames after one position, up to another."""

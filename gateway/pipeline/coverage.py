@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from gateway.model.registry import Registry, RegistryDocument
+from gateway.model.registry import Registry
 from gateway.pipeline.choice import resolve
 from gateway.pipeline.duty import Crew
 from gateway.pipeline.people import People
@@ -63,13 +63,13 @@ def hollow(registry: Registry, people: People, now: datetime) -> list[Gap]:
     return list(found.values())
 
 
-def refuse_hollow(state: State, document: RegistryDocument) -> None:
+def refuse_hollow(state: State, registry: Registry) -> None:
     """Raise ValueError for a registry with a new or changed policy that could ask nobody at its end.
 
     What was as hollow before is not refused again, so that a gateway always starts with its own registry.
     """
     before = {gap.ladder for gap in hollow(state.registry, state.people, state.now)}
-    for gap in hollow(Registry(document), state.people, state.now):
+    for gap in hollow(registry, state.people, state.now):
         if gap.ladder not in before:
             allowed = "a team that is always there, or a `failsafe` of the tenant"
             raise ValueError(f"{gap}; allowed: {allowed}")

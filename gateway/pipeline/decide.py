@@ -56,6 +56,8 @@ class RuleBook:
         self.by_id = {rule.id: rule for rule in self.rules}
         if len(self.by_id) != len(self.rules):
             raise ValueError("two rules share one id; allowed: an id of its own for each")
+        # Most rules arm nothing: to ask them all of every device of a large municipality takes long.
+        self.arming = tuple(rule for rule in self.rules if getattr(rule, "arms", True))
         self.by_type: dict[str, tuple[Rule, ...]] = {
             name: found for name in VOCABULARY if (found := self._listening(name))
         }
@@ -120,7 +122,7 @@ def judge_enrolled(state: State, book: RuleBook, device: str, frame: Frame) -> N
     at = view(state, device)
     if at is None:
         return
-    for rule in book.rules:
+    for rule in book.arming:
         _consult(state, rule, at, frame, rule.on_enrolled)
 
 

@@ -164,7 +164,7 @@ class People:
         if body is None:
             self.staff.pop(name, None)
         else:
-            self.staff[name] = Staff.model_validate_json(body)
+            self.staff[name] = Staff.from_json(body)
 
     def _take_context(self, name: str, body: bytes | None) -> None:
         old = self.contexts.get(name)
@@ -206,4 +206,4 @@ def _take(known: dict[Any, Any], name: Any, body: bytes | None, kind: type) -> N
 
 
 def _encode(value: Any) -> bytes:
-    return value.model_dump_json().encode() if isinstance(value, Staff) else msgspec.json.encode(value)
+    return msgspec.json.encode(value)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from gateway.contract import Refused
+from gateway.model.faults import RecordError
 from gateway.model.frame import Frame
 from gateway.model.people import Context, ContextKind, Reach, Shift, Staff
 from gateway.model.trace import Trace, Verdict
@@ -168,11 +168,9 @@ def _staff(state: State, payload: bytes) -> Iterator[Kept]:
         yield STAFF, ref, None
     for row in told.staff:
         try:
-            staff = Staff.model_validate(row)
-        except ValidationError as error:
-            found = error.errors()[0]
-            where = ".".join(str(part) for part in found["loc"])
-            raise Refused(f"staff {row.get('ref')!r}: {where}: {found['msg']}") from error
+            staff = Staff.of(row)
+        except RecordError as error:
+            raise Refused(f"staff {row.get('ref')!r}: {error.faults[0]}") from error
         for team in staff.teams:
             known = state.registry.teams.get(team)
             if known is None or state.registry.units[known.unit].tenant != staff.tenant:

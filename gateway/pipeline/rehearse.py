@@ -78,8 +78,8 @@ class _Stage:
         self.position = 0
         self.found: list[Expected] = []
         self._alerts: dict[str, Alert] = {}
-        document = RegistryDocument.model_validate(registry(vector, self.own))
-        self._step(Transport.REGISTRY, payload=document.model_dump_json().encode())
+        document = RegistryDocument.of(registry(vector, self.own))
+        self._step(Transport.REGISTRY, payload=document.to_json())
 
     def until(self, second: float) -> None:
         """Let time pass; every timer fires when it is due."""

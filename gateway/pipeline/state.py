@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from copy import copy
 from datetime import UTC, datetime, timedelta
-from heapq import heappop, heappush
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,7 @@ from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace
 from gateway.pipeline.people import People
+from gateway.pipeline.timers import Timers, with_subjects
 
 NO_FACTS: Mapping[str, Any] = {}
 EMPTY = Snapshot(0, RegistryDocument(), {}, {}, {}, {}, {}, {})
@@ -53,7 +53,7 @@ class State:
         self.away = NO_TIME_PASSED
         self.listening_since = snapshot.listening_since
         self.now = snapshot.now or datetime.min.replace(tzinfo=UTC)
-        self.registry = Registry(snapshot.registry)
+        self.registry = Registry.of(snapshot.registry)
         self.statuses = dict(snapshot.statuses)
         self.discovered = dict(snapshot.discovered)
         self.alerts = dict(snapshot.alerts)
@@ -67,8 +67,7 @@ class State:
         self.channels: tuple[str, ...] = ()
         self.answered: dict[str, str | None] = {}
         self._memories = dict(snapshot.memories)
-        self._timers: dict[str, Timer] = {}
-        self._queue: list[tuple[datetime, str]] = []
+        self._timers = Timers()
         self._open = {_episode(alert): alert.id for alert in self.alerts.values()}
         self._alerts_of: dict[str, dict[str, None]] = {}
         self._taken_by: dict[str, set[str]] = {}
@@ -81,8 +80,8 @@ class State:
         self.people = People(snapshot.records, self.put_record)
         self.contexts = self.people.contexts
         self.reach = self.people.reach
-        for timer in snapshot.timers.values():
-            self._enqueue(timer)
+        for timer in with_subjects(iter(snapshot.timers.values()), self._known_as):
+            self._timers.put(timer)
         for delivery in snapshot.deliveries.values():
             self._hold(delivery)
         self.remind_all()
@@ -114,7 +113,7 @@ class State:
 
         `moved` collects the devices that watch for another home or person than before.
         """
-        before, self.registry = self.registry.enrolments, Registry(document)
+        before, self.registry = self.registry.enrolments, Registry.of(document)
         self.moved |= {
             device
             for device, enrolment in self.registry.enrolments.items()
@@ -136,7 +135,7 @@ class State:
         found = self._watched.get((adapter, native_id))
         if found is not None:
             return found
-        device = self.registry.by_native.get((adapter, native_id))
+        device = self.registry.device_named(adapter, native_id)
         enrolment = self.registry.enrolments.get(device.id) if device else None
         if device is None or enrolment is None:
             return None
@@ -204,7 +203,7 @@ class State:
     def subjects(self) -> set[str]:
         """Return every subject that a rule remembers, or has a timer for."""
         told = {key.partition("\0")[2] for key in self._memories}
-        return told | {timer.subject for timer in self._timers.values() if timer.owner not in NO_RULES}
+        return told | {timer.subject for timer in self._timers if timer.owner not in NO_RULES}
 
     def forget(self, subjects: Collection[str]) -> list[Timer]:
         """Drop what all rules remember of these subjects and their timers; returns the timers dropped."""
@@ -220,12 +219,12 @@ class State:
 
     def arm(self, timer: Timer) -> None:
         """Look again at `timer.due_at`; the same key moves."""
-        self._enqueue(timer)
+        self._timers.put(timer)
         self.changes.timers[timer.key] = timer
 
     def disarm(self, key: str) -> None:
         """Do not look again."""
-        if self._timers.pop(key, None) is not None:
+        if self._timers.drop(key) is not None:
             self.changes.timers[key] = None
 
     def timer(self, key: str) -> Timer | None:
@@ -234,26 +233,19 @@ class State:
 
     def timers(self) -> list[Timer]:
         """Return all armed timers, soonest first."""
-        return sorted(self._timers.values(), key=lambda timer: timer.due_at)
+        return sorted(self._timers)
 
     def next_due(self) -> datetime | None:
         """Return when the next timer is due."""
-        while self._queue:
-            due_at, key = self._queue[0]
-            timer = self._timers.get(key)
-            if timer is not None and timer.due_at == due_at:
-                return due_at
-            heappop(self._queue)  # moved or disarmed since it was queued
-        return None
+        timer = self._timers.next()
+        return None if timer is None else timer.due_at
 
     def pop_due(self, now: datetime) -> Timer | None:
         """Take the next timer that is due, or None."""
-        due_at = self.next_due()
-        if due_at is None or due_at > now:
+        timer = self._timers.next()
+        if timer is None or timer.due_at > now:
             return None
-        _, key = heappop(self._queue)
-        timer = self._timers.pop(key)
-        self.changes.timers[key] = None
+        self.disarm(timer.key)
         return timer
 
     def put_off(self, pause: timedelta) -> None:
@@ -261,9 +253,10 @@ class State:
         while (timer := self.pop_due(self.now)) is not None:
             self.arm(replace(timer, due_at=self.now + pause))
 
-    def _enqueue(self, timer: Timer) -> None:
-        self._timers[timer.key] = timer
-        heappush(self._queue, (timer.due_at, timer.key))
+    def _known_as(self, subject: str) -> str | None:
+        """Return the registry's own object for the name of a device."""
+        device = self.registry.devices.get(subject)
+        return None if device is None else device.id
 
     # --- alerts and deliveries ---
 
@@ -326,12 +319,12 @@ class State:
     def remind_all(self) -> None:
         """Arm the deadline of every open alert that lacks its timer: none may be forgotten."""
         for alert in self.alerts.values():
-            if deadline_key(alert.id) not in self._timers:
+            if self._timers.get(deadline_key(alert.id)) is None:
                 self._arm_deadline(alert.id, alert.deadline or self.now)
 
     def reminded(self, alert_id: str) -> bool:
         """Tell whether an open alert's deadline has its timer; True for one that is not open any more."""
-        return alert_id not in self.alerts or deadline_key(alert_id) in self._timers
+        return alert_id not in self.alerts or self._timers.get(deadline_key(alert_id)) is not None
 
     def offer(self, alert_id: str) -> None:
         """Ask for the alert to be routed at the end of this step: it is new, moved up, or rings again."""

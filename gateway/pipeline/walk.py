@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gateway.contract import Adapter, Rule
 from gateway.model.frame import INTERNAL, Frame, Transport
-from gateway.model.registry import Device, RegistryDocument
+from gateway.model.registry import Device, Registry, RegistryDocument
 from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline import flood, incident, watch
@@ -136,10 +136,10 @@ class Walk:
     def _registry(self, state: State, frame: Frame) -> None:
         """Take a whole new registry; devices that left it lose their timers when those fire."""
         try:
-            document = RegistryDocument.model_validate_json(frame.payload)
+            registry = Registry.of(RegistryDocument.from_json(frame.payload))
             crew, before = at_work(state), state.registry.enrolments
-            refuse_hollow(state, document)
-            state.set_registry(document)
+            refuse_hollow(state, registry)
+            state.set_registry(registry.document)
         except ValueError as error:
             state.changes.refusals[frame.position] = str(error)
             state.trace(Trace(frame.position, "registry", Verdict.REFUSED, str(error)))
@@ -174,7 +174,7 @@ def _finish(state: State, frame: Frame) -> None:
 def _sender(state: State, frame: Frame, decoded: Decoded) -> Device | None:
     """Return who sent a frame that could not be read: by its proved identity, else by what it says."""
     proved = state.registry.devices.get(frame.source)
-    return proved or state.registry.by_native.get((decoded.adapter, decoded.native_id))
+    return proved or state.registry.device_named(decoded.adapter, decoded.native_id)
 
 
 def _forget_discovered(state: State, device: Device) -> None:

@@ -232,7 +232,7 @@ class _Export:
 
     def _taken(self, frame: Frame) -> FrameLine | None:
         try:
-            document = RegistryDocument.model_validate_json(frame.payload)
+            document = RegistryDocument.from_json(frame.payload)
             self._registry = Registry(document)
         except ValueError:
             return None  # refused then, and told nobody anything

@@ -169,7 +169,7 @@ class Inside:
     def _staff(self, frame: Frame) -> dict[str, Any]:
         told = msgspec.json.decode(frame.payload, type=StaffList)
         try:
-            found = [Staff.model_validate(row) for row in told.staff]
+            found = [Staff.of(row) for row in told.staff]
         except ValueError as error:
             raise Refused("a row that is none") from error
         remove = [self._names.ref(name) for name in told.remove]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from math import asin, atan2, cos, degrees, pi, radians, sin
 from secrets import SystemRandom
 
+import msgspec
+
 from gateway.model.registry import Zone
 
 DECIMALS = 9
@@ -72,4 +74,4 @@ class Unmoved:
 
     def zone(self, home: str, zone: Zone) -> Mapping[str, float]:  # noqa: ARG002 - same
         """Return the zone."""
-        return zone.model_dump()
+        return dict(msgspec.structs.asdict(zone))

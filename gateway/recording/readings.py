@@ -60,7 +60,7 @@ class Readings:
             duplicate=frame.duplicate,
         )
         if decoded.failure:
-            device = registry.by_native.get((decoded.adapter, decoded.native_id))
+            device = registry.device_named(decoded.adapter, decoded.native_id)
             clause = decoded.clause if names.kept and len(decoded.clause) < len(REJECTED) * 8 else REJECTED
             return msgspec.structs.replace(
                 told, rejected=clause or REJECTED, device=names.ref(device.id) if device else ""
@@ -72,7 +72,7 @@ class Readings:
     def _said(self, adapter: str, items: Sequence[Reading | Ignored], registry: Registry) -> list[Said]:
         found = []
         for one in items:
-            device = registry.by_native.get((adapter, one.native_id))
+            device = registry.device_named(adapter, one.native_id)
             enrolment = registry.enrolments.get(device.id) if device else None
             if isinstance(one, Ignored) or device is None or enrolment is None:
                 continue

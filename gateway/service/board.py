@@ -127,7 +127,7 @@ class Board:
 
     def load(self, snapshot: Snapshot) -> None:
         """Take over the state as of the last commit; whoever listens must read everything again."""
-        self.registry = Registry(snapshot.registry)
+        self.registry = Registry.of(snapshot.registry)
         self.people = People(snapshot.records, _kept_already)
         # Copies: the engine changes its own in place, and people see only what was committed.
         self.statuses = {key: copy(status) for key, status in snapshot.statuses.items()}
@@ -140,7 +140,7 @@ class Board:
     def publish(self, changes: Changes, cursor: int) -> None:
         """Show what one commit changed; costs as much as the changes."""
         if changes.registry is not None:
-            self.registry = Registry(changes.registry)
+            self.registry = Registry.of(changes.registry)
         self.statuses.update(changes.statuses)
         for key, body in changes.records.items():
             self.people.take(key, body)

@@ -1,7 +1,8 @@
 """A commit as statements: the frames of one batch, everything they changed, and the cursor."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain, islice
 
 import msgspec
 
@@ -16,6 +17,7 @@ from gateway.stores.sqlite_journal import row_of_frame
 KEEP_TRACES = 200_000
 KEEP_QUARANTINED = 200_000
 """Newest remarks and quarantined frames that are kept; older ones are counted by the journal alone."""
+ROWS_AT_ONCE = 1024
 FRAME_COLUMNS = 7
 """The first columns of a frame are those of its quarantine too: all but flags and fault."""
 PRUNE: tuple[Statement, ...] = (
@@ -30,10 +32,16 @@ PRUNE: tuple[Statement, ...] = (
 encode = msgspec.json.encode
 
 
-def statements_of(changes: Changes, cursor: int) -> list[Statement]:
-    """Return what must be written in one transaction; tables without a change are left out."""
-    written = [*_facts(changes), *_state(changes), ("INSERT OR REPLACE INTO meta", _meta(changes, cursor))]
-    return [(sql, rows) for sql, rows in written if rows]
+def statements_of(changes: Changes, cursor: int) -> Iterator[Statement]:
+    """Yield what must be written in one transaction; tables without a change are left out.
+
+    Rows are made while they are written: those of a whole registry's timers would fill more memory at
+    once than the state does.
+    """
+    meta: Statement = ("INSERT OR REPLACE INTO meta", _meta(changes, cursor))
+    for sql, rows in chain(_facts(changes), _state(changes), _registry(changes), (meta,)):
+        if rows:
+            yield sql, rows
 
 
 def _facts(changes: Changes) -> Iterable[Statement]:
@@ -63,14 +71,19 @@ def _state(changes: Changes) -> Iterable[Statement]:
 def _replaced(table: str, rows: Mapping[str, object]) -> Iterable[Statement]:
     gone = [(key,) for key, value in rows.items() if value is None]
     yield f"DELETE FROM {table} WHERE key = ?", gone  # noqa: S608 - our own table names
-    kept = [(key, encode(value)) for key, value in rows.items() if value is not None]
-    yield f"INSERT OR REPLACE INTO {table}", kept
+    kept = ((key, value) for key, value in rows.items() if value is not None)
+    while part := [(key, encode(value)) for key, value in islice(kept, ROWS_AT_ONCE)]:
+        yield f"INSERT OR REPLACE INTO {table}", part
+
+
+def _registry(changes: Changes) -> Iterable[Statement]:
+    if changes.registry is not None:
+        yield "DELETE FROM meta WHERE key = ?", [("registry",)]  # where files made before have it
+        yield "INSERT OR REPLACE INTO registry", [(1, changes.registry.to_json())]
 
 
 def _meta(changes: Changes, cursor: int) -> list[Row]:
     rows: list[Row] = [("cursor", str(cursor).encode())]
-    if changes.registry is not None:
-        rows.append(("registry", changes.registry.model_dump_json().encode()))
     moments: dict[str, datetime | None] = {"now": changes.now, "listening_since": changes.listening_since}
     rows += [(key, at.isoformat().encode()) for key, at in moments.items() if at is not None]
     return rows

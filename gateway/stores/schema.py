@@ -1,8 +1,13 @@
-"""The tables of the state file."""
+"""The tables of the state file.
+
+The registry has a table of its own: as a row of `meta`, where files made before have it, every commit
+read the whole of a large one to find the place of its neighbours.
+"""
 
 VERSION = 3
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS registry (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS frames (
   position INTEGER PRIMARY KEY,
   received_us INTEGER NOT NULL,

@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -106,7 +106,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def carry_out(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
+def carry_out(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
     """Carry out all statements in one durable transaction, or none."""
     with transaction(connection):
         for sql, rows in statements:

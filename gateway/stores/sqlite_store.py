@@ -1,11 +1,14 @@
 """Journal and state in SQLite: one transaction a batch, frames and what they changed together."""
 
+from collections.abc import Iterable
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 from gateway.contract import Changes
 from gateway.stores.commit import PRUNE, statements_of
 from gateway.stores.schema import SCHEMA, VERSION
-from gateway.stores.sqlite import Checkpointer, carry_out, open_durable
+from gateway.stores.sqlite import Checkpointer, Statement, carry_out, open_durable
 from gateway.stores.state_reader import StateReader
 
 PRUNE_EVERY = 1_000
@@ -15,6 +18,7 @@ class SqliteStore(StateReader):
     """Commits come from the engine's one thread; questions may come from any."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer = open_durable(path, SCHEMA, VERSION)
         super().__init__(path)
         self._checkpointer = Checkpointer(path)
@@ -23,10 +27,16 @@ class SqliteStore(StateReader):
     def commit(self, changes: Changes, cursor: int) -> None:
         """Write everything and the cursor in one durable transaction, or nothing."""
         self._commits += 1
-        statements = statements_of(changes, cursor)
+        statements: Iterable[Statement] = statements_of(changes, cursor)
         if self._commits % PRUNE_EVERY == 0:
-            statements += PRUNE
-        carry_out(self._writer, statements)
+            statements = chain(statements, PRUNE)
+        if changes.registry is None:
+            carry_out(self._writer, statements)
+            return
+        # A connection keeps pages and the last values of its statements: those of a whole municipality
+        # would fill more memory than its state does, so they go with a connection of their own.
+        with closing(open_durable(self._path, SCHEMA, VERSION)) as once:
+            carry_out(once, statements)
 
     def close(self) -> None:
         """Release the file."""

@@ -15,7 +15,7 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.registry import RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
-from gateway.pipeline.state import deadline_key
+from gateway.pipeline.state import ALERT_OWNER, deadline_key
 from gateway.stores.events import event_of_body, first_place
 from gateway.stores.schema import VERSION
 from gateway.stores.sqlite import Reader, from_us
@@ -42,12 +42,12 @@ class StateReader:
     def load(self) -> Snapshot:
         """Return the state as of the last commit: open alerts only, deliveries not yet settled."""
         meta = dict(self._reader.ask("SELECT key, value FROM meta"))
-        document = meta.get("registry")
+        document = meta.get("registry") or self._registry()
         return Snapshot(
             cursor=int(meta.get("cursor", b"0")),
             now=_moment(meta.get("now")),
             listening_since=_moment(meta.get("listening_since")),
-            registry=RegistryDocument.model_validate_json(document) if document else RegistryDocument(),
+            registry=RegistryDocument.from_json(document) if document else RegistryDocument(),
             statuses=self._bodies("SELECT device, body FROM statuses", DeviceStatus),
             discovered=self._bodies("SELECT key, body FROM discovered", Discovered),
             memories=self._bodies("SELECT key, body FROM memories", dict[str, Any]),
@@ -56,6 +56,10 @@ class StateReader:
             deliveries=self._bodies("SELECT id, body FROM deliveries WHERE waits = 1", Delivery),
             records=dict(self._reader.ask("SELECT key, body FROM records")),
         )
+
+    def _registry(self) -> bytes | None:
+        found = self._reader.ask("SELECT body FROM registry")
+        return found[0][0] if found else None
 
     def known(self, ids: Sequence[str]) -> frozenset[str]:
         """Return those event ids that the event log already has."""
@@ -87,11 +91,15 @@ class StateReader:
 
     def unwatched(self) -> list[str]:
         """Return the open alerts that have no deadline, or whose deadline no timer keeps."""
-        both = "SELECT 0, body FROM alerts WHERE open = 1 UNION ALL SELECT 1, body FROM timers"
+        both = (
+            "SELECT 0, body FROM alerts WHERE open = 1 "
+            "UNION ALL SELECT 1, body FROM timers WHERE key >= ? AND key < ?"  # the alerts' own: few of all
+        )
+        own = (f"{ALERT_OWNER}\0", f"{ALERT_OWNER}\1")
         alerts, timers = msgspec.json.Decoder(Alert), msgspec.json.Decoder(Timer)
         opened: list[Alert] = []
         kept: dict[str, datetime] = {}
-        for is_timer, body in self._reader.ask(both):  # one statement, so that both are of one moment
+        for is_timer, body in self._reader.ask(both, own):  # one statement, so that both are of one moment
             if is_timer:
                 timer = timers.decode(body)
                 kept[timer.key] = timer.due_at

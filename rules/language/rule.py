@@ -37,6 +37,11 @@ class DocumentRule(BaseRule):
         self._kinds = frozenset(document.devices)
         self._planned = tuple(way for way in self.ways if way.trigger.absent and way.trigger.absent.by)
 
+    @property
+    def arms(self) -> bool:
+        """Whether it has a planned moment to arm."""
+        return bool(self._planned)
+
     def on_enrolled(self, at: Situation) -> Sequence[Decision]:
         """Arm the next planned moment of every trigger that has one."""
         if not self._planned or not self._watches(at):

@@ -50,7 +50,7 @@ class Setting:
 
     def registry(self) -> Frame:
         """Return the registry as the frame that brings it in."""
-        payload = self.document.model_dump_json(exclude_defaults=True).encode()
+        payload = self.document.to_json()
         return Frame(Transport.REGISTRY, "registry", payload, self.start, ingress="file")
 
 

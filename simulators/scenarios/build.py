@@ -7,10 +7,14 @@ from functools import cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from gateway.contract import Changes
 from gateway.contract.errors import ConfigurationError
 from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery
+from gateway.model.faults import RecordError
+from gateway.model.pilot import Pilot
 from gateway.model.registry import Registry, RegistryDocument
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_rules, urgency
@@ -219,11 +223,19 @@ def _plan(scenario: Scenario) -> Plan:
     )
 
 
+def _pilots(scenario: Scenario) -> tuple[Pilot, ...]:
+    try:
+        return tuple(Pilot.of(one) for one in scenario.pilot)
+    except RecordError as error:
+        told = "\n".join(f"{scenario.name}: pilot: {one}" for one in error.faults)
+        raise ConfigurationError(told) from error
+
+
 def _with_pilots(document: RegistryDocument, scenario: Scenario) -> RegistryDocument:
     """Return the registry with the scenario's pilots; ConfigurationError names what they are wrong about."""
     if not scenario.pilot:
         return document
-    found = document.model_copy(update={"pilot": scenario.pilot})
+    found = replace(document, pilot=_pilots(scenario))
     try:
         Registry(found)
     except ValueError as error:

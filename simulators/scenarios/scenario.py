@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.contract.errors import ConfigurationError
-from gateway.model.pilot import Pilot
 from gateway.model.vocabulary import DeviceKind
 from simulators.faults.spec import AnyFault, Where
 from simulators.faults.when import Length, When
@@ -90,7 +89,7 @@ class Scenario(Strict):
     heartbeats: dict[DeviceKind, Length] = {}
     happens: tuple[Happening, ...] = ()
     fault: tuple[AnyFault, ...] = ()
-    pilot: tuple[Pilot, ...] = ()
+    pilot: tuple[dict[str, Any], ...] = ()
     expect: Expect = Expect()
     firmware: tuple[str, ...] = ()
 

@@ -5,9 +5,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from msgspec import Meta
 
 from gateway.contract.errors import ConfigurationError
+from gateway.model.faults import RecordError
 from gateway.model.records import Record
 from gateway.model.vocabulary import DeviceKind
 from simulators.chance import Chance
@@ -24,20 +25,20 @@ ORDER = (
 )
 
 
-class Technology(Record):
+class Technology(Record, frozen=True):
     """How many of a thousand inhabitants have one kind of device, and where that is known from."""
 
     kind: DeviceKind
-    per_1000: float = Field(gt=0, lt=1000)
-    source: Annotated[str, Field(min_length=8)]
+    per_1000: Annotated[float, Meta(gt=0, lt=1000)]
+    source: Annotated[str, Meta(min_length=8)]
 
 
-class Shape(Record):
+class Shape(Record, frozen=True):
     """A municipality: its inhabitants, and who of them has what."""
 
     name: str
-    inhabitants: int = Field(gt=0)
-    technology: tuple[Technology, ...] = Field(min_length=1)
+    inhabitants: Annotated[int, Meta(gt=0)]
+    technology: Annotated[tuple[Technology, ...], Meta(min_length=1)]
 
     @property
     def homes(self) -> int:
@@ -75,8 +76,8 @@ def shape(name: str) -> Shape:
     if name not in found:
         raise ConfigurationError(f"municipality = {name!r}; allowed: {', '.join(sorted(found))}")
     try:
-        return Shape.model_validate(tomllib.loads(found[name]))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        return Shape.of(tomllib.loads(found[name]))
+    except (tomllib.TOMLDecodeError, RecordError) as error:
         raise ConfigurationError(f"municipalities/{name}.toml: {error}") from error
 
 

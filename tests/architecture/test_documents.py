@@ -4,11 +4,13 @@ import ast
 import importlib
 import json
 import re
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from types import UnionType
-from typing import Union, get_args, get_origin
+from typing import Annotated, Union, get_args, get_origin
 
+import msgspec
 import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -18,6 +20,10 @@ from typer.testing import CliRunner
 from gateway.__main__ import app
 from gateway.config import Settings
 from gateway.model.registry import RegistryDocument
+
+MODELS = (BaseModel, msgspec.Struct)
+Model = type[BaseModel] | type[msgspec.Struct]
+REQUIRED = msgspec.NODEFAULT
 
 
 def found_at(name: str) -> object:
@@ -140,24 +146,38 @@ def test_the_message_that_the_readme_shows_is_read() -> None:
     assert json.loads(result.stdout)["type"] == "lock.jammed"
 
 
-def submodel(annotation: object) -> type[BaseModel] | None:
-    """The model behind `Model`, `Model | None` or `tuple[Model, ...]`."""
-    if isinstance(annotation, type) and not get_origin(annotation) and issubclass(annotation, BaseModel):
+def submodel(annotation: object) -> Model | None:
+    """The model behind `Model`, `Model | None` or `tuple[Model, ...]`, its bounds left aside."""
+    if get_origin(annotation) is Annotated:
+        return submodel(get_args(annotation)[0])
+    if isinstance(annotation, type) and not get_origin(annotation) and issubclass(annotation, MODELS):
         return annotation
     if get_origin(annotation) in (Union, UnionType, tuple):
         return next(filter(None, map(submodel, get_args(annotation))), None)
     return None
 
 
-def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
+def fields_of(model: Model) -> Iterator[tuple[str, object, object]]:
+    """The name, type and default of every field of a settings section or a record."""
+    if issubclass(model, BaseModel):
+        for name, field in model.model_fields.items():
+            yield name, field.annotation, REQUIRED if field.is_required() else field.get_default()
+        return
+    for one in msgspec.structs.fields(model):
+        made = one.default_factory is not msgspec.NODEFAULT
+        yield one.name, one.type, None if made else one.default
+
+
+def keys_of(model: Model, prefix: str = "") -> dict[str, str]:
     """Every key of a model and the models below it, with its default as TOML writes it."""
     found: dict[str, str] = {}
-    for name, field in model.model_fields.items():
-        below = submodel(field.annotation)
+    for name, annotation, default in fields_of(model):
+        below = submodel(annotation)
         if below is None:
-            found[prefix + name] = "required" if field.is_required() else written(field.get_default())
+            found[prefix + name] = "required" if default is REQUIRED else written(default)
         else:
-            several = get_origin(field.annotation) is tuple
+            bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+            several = get_origin(bare) is tuple
             found |= keys_of(below, f"{prefix}{name}{'[]' if several else ''}.")
     return found
 
@@ -183,7 +203,7 @@ def documented(heading: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("heading", "model"), [("Keys", Settings), ("The registry", RegistryDocument)])
-def test_every_key_is_documented_with_its_default(heading: str, model: type[BaseModel]) -> None:
+def test_every_key_is_documented_with_its_default(heading: str, model: Model) -> None:
     assert documented(heading) == keys_of(model)
 
 

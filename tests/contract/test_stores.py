@@ -1,9 +1,11 @@
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gateway.contract import StoreUnavailableError
 from gateway.model.frame import Transport
@@ -43,6 +45,21 @@ def test_a_state_taken_up_again_equals_the_one_that_was_committed(store: SqliteS
         t.key for t in town.state.timers() if t.owner == "alert"
     }
     assert store.load().cursor == town.position
+
+
+def test_a_registry_that_stands_where_files_had_it_before_is_taken_up(store: SqliteStore, path: Path) -> None:
+    town = Town()
+    document = town.state.registry.document
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("INSERT INTO meta VALUES ('registry', ?)", (document.to_json(),))
+        file.execute("DROP TABLE registry")
+    assert store.load().registry == document
+    store.close()
+    newer = SqliteStore(path)
+    renamed = replace(document, team=(*document.team, replace(document.team[0], id="another")))
+    newer.commit(msgspec.structs.replace(town.state.take_changes(), registry=renamed), 1)
+    assert newer.load().registry == renamed
+    newer.close()
 
 
 def test_a_timer_deleted_in_the_same_batch_as_it_was_set_is_gone(store: SqliteStore) -> None:

@@ -49,7 +49,7 @@ def registry() -> bytes:
             for name in names
         ],
     )
-    return document(**parts).model_dump_json().encode()
+    return document(**parts).to_json()
 
 
 @cache

@@ -86,7 +86,7 @@ def registry(alerts: int, sos: int) -> str:
         for name, kind, _ in names
     ]
     parts["enrolment"] = [{"device": name, "home": f"h{n}", "since": SINCE} for name, _, n in names]
-    return RegistryDocument.model_validate(parts).model_dump_json(exclude_defaults=True)
+    return RegistryDocument.of(parts).to_json()
 
 
 def toml_of(document: str) -> str:

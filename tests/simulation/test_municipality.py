@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.config import load_registry
 from gateway.contract.errors import ConfigurationError
@@ -14,8 +15,8 @@ from simulators.municipality import make_municipality
 
 
 def bare(document: RegistryDocument) -> RegistryDocument:
-    devices = tuple(device.model_copy(update={"secret": None}) for device in document.device)
-    return document.model_copy(update={"device": devices})
+    devices = tuple(replace(device, secret=None) for device in document.device)
+    return replace(document, device=devices)
 
 
 def test_the_written_registry_loads_as_the_document_it_was_written_from(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Which alerts a person's teams open to them."""
 
+import msgspec
+
 from gateway.api.access import may_see
 from gateway.api.auth import Actor
 from gateway.model.registry import Registry, RegistryDocument
@@ -9,11 +11,11 @@ from tests.unit.pipeline.town import document
 
 def registry() -> Registry:
     """Return the town with a second tenant beside it."""
-    town = document().model_dump()
+    town = msgspec.to_builtins(document())
     town["tenant"] = [*town["tenant"], {"id": "other", "name": "Grannby"}]
     town["unit"] = [*town["unit"], {"id": "there", "tenant": "other", "name": "Unit"}]
     town["team"] = [*town["team"], {"id": "strangers", "unit": "there", "name": "Night"}]
-    return Registry(RegistryDocument.model_validate(town))
+    return Registry(RegistryDocument.of(town))
 
 
 def member(*teams: str) -> Actor:

@@ -181,7 +181,7 @@ def test_a_password_hash_is_argon2id() -> None:
 
 def test_an_alert_is_seen_by_the_teams_it_has_come_to() -> None:
     registry = Registry(
-        RegistryDocument.model_validate(
+        RegistryDocument.of(
             {
                 "tenant": [{"id": "t", "name": "t"}],
                 "unit": [{"id": "u", "tenant": "t", "name": "u"}],

@@ -51,7 +51,7 @@ class Crew(Town):
         assert not changes.refusals, changes.refusals
 
     def registers(self, **parts: Any) -> Changes:
-        return self.take(Transport.REGISTRY, "registry", document(**parts).model_dump_json().encode())
+        return self.take(Transport.REGISTRY, "registry", document(**parts).to_json())
 
     def sos(self) -> str:
         (alert,) = self.send(PENDANT, "alarm.manual").alerts

@@ -139,7 +139,7 @@ class Watch(RuleBasedStateMachine):
             rotation=turns,
             ladder=[{"id": "care", "tenant": "t", "steps": steps}, crewed()["ladder"][1]],
         )
-        payload = document(**parts).model_dump_json().encode()
+        payload = document(**parts).to_json()
         self.took(self.crew.take(Transport.REGISTRY, "registry", payload))
 
     @rule(event=EVENTS)

@@ -74,7 +74,7 @@ class Notebook:
 
     @property
     def document(self) -> RegistryDocument:
-        return RegistryDocument.model_validate_json(msgspec.json.encode(self.tables))
+        return RegistryDocument.from_json(msgspec.json.encode(self.tables))
 
     def said(
         self,

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from gateway.model.faults import RecordError
 from gateway.model.pilot import Pilot
 from gateway.model.registry import Registry
 from tests.unit.pilot.two_days import two_days
@@ -36,9 +36,9 @@ GOOD: dict[str, Any] = {
     ],
 )
 def test_a_record_that_cannot_be_meant_is_refused(changed: dict[str, Any], said: str) -> None:
-    Pilot.model_validate(GOOD)
-    with pytest.raises(ValidationError, match=said):
-        Pilot.model_validate(GOOD | changed)
+    Pilot.of(GOOD)
+    with pytest.raises(RecordError, match=said):
+        Pilot.of(GOOD | changed)
 
 
 @pytest.mark.parametrize("key", ["homes", "devices", "products"])

@@ -183,8 +183,8 @@ def test_a_deadline_that_was_moved_or_whose_alert_is_gone_changes_nothing(town: 
 
 
 def test_an_alert_whose_ladder_is_gone_climbs_on_by_its_own_policy(town: Town, sos: str) -> None:
-    moved = document().model_copy(update={"ladder": (), "home": (), "person": (), "enrolment": ()})
-    town.take(Transport.REGISTRY, "registry", moved.model_dump_json().encode())
+    moved = replace(document(), ladder=(), home=(), person=(), enrolment=())
+    town.take(Transport.REGISTRY, "registry", moved.to_json())
     due = town.state.alerts[sos].deadline
     assert due is not None
     changes = town.later(seconds=(due - town.now).total_seconds())

@@ -45,13 +45,13 @@ def big_document(homes: int = HOMES) -> RegistryDocument:
             for name in ("lock", "sos")
         ],
     }
-    return RegistryDocument.model_validate(parts)
+    return RegistryDocument.of(parts)
 
 
 @pytest.fixture
 def town() -> Town:
     made = Town(State())
-    made.take(Transport.REGISTRY, "registry", big_document().model_dump_json().encode())
+    made.take(Transport.REGISTRY, "registry", big_document().to_json())
     return made
 
 
@@ -202,7 +202,7 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
     steady, broken = Town(State()), Town(State())
     kept = Kept(broken)
     for each in (steady, broken):
-        each.take(Transport.REGISTRY, "registry", big_document().model_dump_json().encode())
+        each.take(Transport.REGISTRY, "registry", big_document().to_json())
     for n in range(25):
         for each in (steady, broken):
             each.now = START.replace(minute=n // 5)
@@ -260,7 +260,7 @@ def test_a_child_keeps_its_own_deadline_while_the_incident_speaks_for_it(town: T
 def test_a_child_whose_incident_is_gone_is_offered_by_its_own_deadline() -> None:
     town = Town(State())
     kept = Kept(town)
-    town.take(Transport.REGISTRY, "registry", big_document().model_dump_json().encode())
+    town.take(Transport.REGISTRY, "registry", big_document().to_json())
     for n in range(20):
         trouble(town, n)
     del kept.alerts[incident(town).id]  # as if a fault had lost it

@@ -32,7 +32,7 @@ def town() -> Town:
 
 def enrol(town: Town, device: str, home: str, person: str | None) -> Changes:
     registry = document(**homes(device, home, person))
-    return town.take(Transport.REGISTRY, "registry", registry.model_dump_json().encode())
+    return town.take(Transport.REGISTRY, "registry", registry.to_json())
 
 
 def one(changes: Changes) -> Alert:

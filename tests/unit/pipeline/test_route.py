@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -27,7 +28,7 @@ def town() -> Town:
 
 
 def enrol(town: Town, **parts: Any) -> None:
-    changes = town.take(Transport.REGISTRY, "registry", document(**parts).model_dump_json().encode())
+    changes = town.take(Transport.REGISTRY, "registry", document(**parts).to_json())
     assert not changes.refusals
 
 
@@ -148,7 +149,7 @@ def test_a_tenant_without_teams_is_still_asked_and_no_other_tenants_team_hears(t
 def test_a_tenant_with_the_longest_name_is_asked_too(town: Town) -> None:
     name = "t" * 128
     home = {"id": "h1", "tenant": name, "unit": "u", "care_ladder": "l", "technical_ladder": "l"}
-    parts = document().model_dump(mode="json")
+    parts = msgspec.to_builtins(document())
     enrol(
         town,
         tenant=[{"id": name, "name": "Long"}],

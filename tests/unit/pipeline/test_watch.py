@@ -124,7 +124,7 @@ def test_real_alarms_cost_no_budget() -> None:
 
 def planned(town: Town) -> None:
     """Let the day team's hours be planned: anna works, all day and all week."""
-    parts = json.loads(town.state.registry.document.model_dump_json())
+    parts = json.loads(town.state.registry.document.to_json())
     parts["tenant"][0]["failsafe"] = ["centre"]
     parts["staff"] = [{"ref": "anna", "tenant": "t", "teams": ["day"]}]
     turns = {"team": "day", "starts": "2026-11-16", "at": "00:00", "until": "00:00", "turns": [["anna"]]}
@@ -160,7 +160,7 @@ def test_a_plan_that_ends_tomorrow_is_a_gap_to_come() -> None:
     town = Town()
     planned(town)
     assert not of(town, "coverage_gap")
-    parts = json.loads(town.state.registry.document.model_dump_json())
+    parts = json.loads(town.state.registry.document.to_json())
     parts["rotation"][0]["ends"] = "2026-11-22"
     parts["ladder"][0]["steps"] = [{"to": ["day"]}]
     town.take(Transport.REGISTRY, "registry", json.dumps(parts).encode())

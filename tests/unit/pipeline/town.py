@@ -45,7 +45,7 @@ def document(**extra: Any) -> RegistryDocument:
             for name in (LOCK, PENDANT, "nuki-1", "gate")
         ],
     }
-    return RegistryDocument.model_validate(parts | extra)
+    return RegistryDocument.of(parts | extra)
 
 
 class Town:
@@ -58,7 +58,7 @@ class Town:
         self.position = 0
         self.log: set[str] = set()
         if state is None:
-            self.take(Transport.REGISTRY, "registry", document().model_dump_json().encode())
+            self.take(Transport.REGISTRY, "registry", document().to_json())
 
     def take(self, transport: Transport, channel: str, payload: bytes, **flags: Any) -> Changes:
         self.position += 1

@@ -64,7 +64,7 @@ class Life:
         self.waiting: list[Frame] = []
         self.order, self.chance = count(), Random(self.seed)
         self.down: tuple[datetime, datetime] | None = None
-        payload = self.document.model_dump_json().encode()
+        payload = self.document.to_json()
         self.step(Frame(Transport.REGISTRY, "registry", payload, self.start, ingress="file"))
 
     def say(self, at: datetime, frame: Frame) -> None:
@@ -241,7 +241,7 @@ def inside(document: RegistryDocument) -> Iterator[tuple[datetime, Frame]]:
     frame = Frame(Transport.WATCH, "watch", msgspec.json.encode(report), at, ingress="auditor")
     yield at + timedelta(minutes=6), frame
     yield at + timedelta(minutes=7), Frame(Transport.PERSON, "people/shifts", b"{broken", at, ingress="api")
-    payload = document.model_dump_json().encode()
+    payload = document.to_json()
     yield at + timedelta(minutes=90), Frame(Transport.REGISTRY, "registry", payload, at, ingress="file")
 
 

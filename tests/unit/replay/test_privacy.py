@@ -131,7 +131,7 @@ def households(draw: st.DrawFn) -> dict[str, Any]:
 
 def lived(made: dict[str, Any], folder: Path) -> None:
     word = made["word"]
-    life = Life(folder, RegistryDocument.model_validate(made["registry"]), answering=0)
+    life = Life(folder, RegistryDocument.of(made["registry"]), answering=0)
     at = START + timedelta(minutes=1)
     for number, (kind, data) in enumerate(made["events"]):
         event = {

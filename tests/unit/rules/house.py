@@ -44,7 +44,7 @@ def document(devices: dict[str, dict[str, Any]], **home: Any) -> RegistryDocumen
         records.append(record)
         enrolments.append({"device": name, **told})
     ladder = {"tenant": "town", "steps": [{"to": ["team"]}, {"to": ["team"]}], "repeat_s": 7200}
-    return RegistryDocument.model_validate(
+    return RegistryDocument.of(
         {
             "tenant": [{"id": "town", "name": "Town", "time_zone": zone}],
             "unit": [{"id": "unit", "tenant": "town", "name": "Unit"}],
@@ -86,7 +86,7 @@ class House:
     # --- inputs ---
 
     def enrol(self, registry: RegistryDocument) -> None:
-        self.step(Transport.REGISTRY, payload=registry.model_dump_json().encode())
+        self.step(Transport.REGISTRY, payload=registry.to_json())
 
     def says(
         self,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from house import QUIET, House, document
+from msgspec.structs import replace
 
 from gateway.model.alert import AlertType, Severity
 from gateway.model.registry import Person
@@ -256,7 +257,7 @@ def test_a_door_of_a_home_of_two_watches_for_both(
         Person(ref=ref, home="home", flags=frozenset({"night_wandering"} if ref == flagged else ()))
         for ref in ("first", "second")
     ]
-    house = House(registry.model_copy(update={"person": tuple(persons)}), NIGHT)
+    house = House(replace(registry, person=tuple(persons)), NIGHT)
     house.says("front", "door.opened")
     assert [alert.person for alert in house.open("door_at_night")] == ([enrolled] if raised else [])
 

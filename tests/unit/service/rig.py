@@ -74,7 +74,7 @@ async def rig(
         found.engine.load()
         running = asyncio.create_task(found.engine.run())
         if not found.store.load().registry.device:
-            await found.send("registry", document().model_dump_json().encode(), Transport.REGISTRY)
+            await found.send("registry", document().to_json(), Transport.REGISTRY)
         yield found
         found.engine.stop()
         await asyncio.wait_for(running, 10)

@@ -50,7 +50,7 @@ async def chain(folder: Path) -> AsyncIterator[Chain]:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(made.engine.run())
         ringing = group.create_task(made.dispatcher.run())
-        words = with_synthetic(document(), "").model_dump_json(exclude_defaults=True).encode()
+        words = with_synthetic(document(), "").to_json()
         position = await made.intake.accept(Frame(Transport.REGISTRY, "registry", words, made.clock.now()))
         assert await made.board.settled(position, 5) == ""
         yield made

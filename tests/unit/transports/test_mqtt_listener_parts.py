@@ -72,7 +72,7 @@ def test_an_emptied_tree_keeps_nothing() -> None:
 
 def device(**more: object) -> Device:
     given = {"id": "d", "tenant": "t", "adapter": "vaka", "native_id": "t/d", "kind": DeviceKind.LOCK}
-    return Device.model_validate({**given, **more})
+    return Device.of({**given, **more})
 
 
 MANIFEST = Manifest(
