@@ -65,7 +65,7 @@ def export_command(
     typer.echo(f"{out}: {done.frames} frames, {done.left_out} left out, {kept}, SHA-256 {done.sha256[:12]}")
 
 
-def replay_command(  # noqa: PLR0913 - every argument is an option of the command
+def replay_command(  # noqa: PLR0913 - the words of a command line
     file: Annotated[Path, typer.Argument(help="A recording that vaka export made.")],
     *,
     rules: Annotated[

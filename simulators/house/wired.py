@@ -156,7 +156,8 @@ class Wired(Whole):
             self.loop.network.cut(GATEWAY)
 
     def _adapters(self) -> list[Adapter]:
-        return list(self.setting.walk.table.adapters.values())
+        known = self.setting.walk.table.adapters
+        return list(known.values())
 
     def _registry(self) -> Registry:
         return self.board.registry

@@ -103,8 +103,10 @@ def test_on_paper_nothing_is_cut_off_and_the_summary_fills_one_sheet(opened: Pag
     assert opened.evaluate("document.documentElement.scrollWidth") <= A4_TEXT_PX
     assert opened.evaluate(OVERFLOWING) == []
     assert opened.evaluate(CUT_OFF) == []
-    contents_end = opened.evaluate("document.querySelector('nav').getBoundingClientRect().bottom + scrollY")
-    assert contents_end < (A4_MM[1] - 34) / 25.4 * 96
+    summary_end = opened.evaluate(
+        "document.querySelector('.summary').getBoundingClientRect().bottom + scrollY"
+    )
+    assert summary_end < (A4_MM[1] - 34) / 25.4 * 96
     shoot(opened, "pilot-report-print", tmp_path)
 
     printed = opened.pdf(prefer_css_page_size=True)

@@ -17,7 +17,7 @@ OTHER = os.environ.get("VAKA_OTHER_PYTHON", "")
 
 
 def digest(python: str, hashes: str, level: str = "fleet") -> str:
-    words = ["-m", "simulators", "run", str(SCENARIO), "--level", level, "--json"]
+    words = ["-m", "simulators", "run", str(SCENARIO), "--level", level, "--hours", "0.6", "--json"]
     done = subprocess.run(
         [python, *words],
         capture_output=True,

@@ -106,19 +106,21 @@ def lose_a_quarantine(_patch: pytest.MonkeyPatch) -> Make:
     return lambda play, folder: ForgetfulHouse(play.setting, folder, play.faults)
 
 
-BUGS: list[tuple[Plant, str, int]] = [
-    (drop_a_timer, "nobody is forgotten", 1),
-    (acknowledge_before_fsync, "accepted is kept", 2),
-    (forget_the_lease, "every lease ends", 1),
-    (merge_two_persons, "persons are never merged", 2),
-    (lose_a_quarantine, "quarantine keeps the bytes", 1),
+MOST = 3
+"""Happenings and faults that are left at most, of up to fifteen."""
+BUGS: list[tuple[Plant, set[str]]] = [
+    (drop_a_timer, {"nobody is forgotten", "replay equals live"}),
+    (acknowledge_before_fsync, {"accepted is kept"}),
+    (forget_the_lease, {"every lease ends"}),
+    (merge_two_persons, {"persons are never merged"}),
+    (lose_a_quarantine, {"quarantine keeps the bytes"}),
 ]
-"""The bug, the invariant that must name it, and how many happenings and faults show it at most."""
+"""The bug, and the invariants of which one must name it; replay alone sees what was closed all the same."""
 
 
-@pytest.mark.parametrize(("plant", "invariant", "most"), BUGS, ids=lambda one: getattr(one, "__name__", ""))
+@pytest.mark.parametrize(("plant", "invariants"), BUGS, ids=lambda one: getattr(one, "__name__", ""))
 def test_the_swarm_finds_a_bug_and_makes_it_small(
-    plant: Plant, invariant: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plant: Plant, invariants: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         make = plant(patch)
@@ -127,7 +129,7 @@ def test_the_swarm_finds_a_bug_and_makes_it_small(
         kept = load_scenario(tmp_path / f"seed-{failure.seed}.toml")
         again = run_once(kept, make)
 
-    assert invariant in {one.invariant for one in failure.broken}
-    assert invariant in again.names
-    assert len(kept.happens) + len(kept.fault) <= most
+    assert invariants & {one.invariant for one in failure.broken}
+    assert invariants & again.names
+    assert len(kept.happens) + len(kept.fault) <= MOST
     assert run_once(kept).broken == []
