@@ -106,9 +106,10 @@ def digest(password: str) -> str:
 
 
 def _home(n: int, seed: int, tenant: str) -> Home:
-    """A home on a made-up grid; those with a GPS alarm have a zone."""
+    """A home on a made-up grid, a square for every 10,000; those with a GPS alarm have a zone."""
     rng = stream(seed, f"home-{n + 1:03d}", "place")
-    latitude, longitude = 59.0 + n // 100 * 0.02, 15.0 + n % 100 * 0.02
+    square, place = divmod(n, 10_000)
+    latitude, longitude = 59.0 + place // 100 * 0.02, 15.0 + square * 2 + place % 100 * 0.02
     zone = Zone(
         latitude=round(latitude + rng.uniform(0, 0.005), 5),
         longitude=round(longitude + rng.uniform(0, 0.005), 5),
