@@ -167,10 +167,12 @@ def _home(n: int, seed: int, tenant: str, kit: tuple[str, ...]) -> Home:
 
 
 def _zone(n: int, seed: int) -> Zone:
+    """Return a place on a made-up grid, a square for every 10,000 homes."""
     rng = stream(seed, home_name(n), "place")
-    latitude, longitude = 59.0 + n // 100 * 0.02, 15.0 + n % 100 * 0.02
+    square, place = divmod(n, 10_000)
+    latitude, longitude = 59.0 + place // 100 * 0.02, 15.0 + square * 2 + place % 100 * 0.02
     return Zone(
-        latitude=round(latitude % 80 + rng.uniform(0, 0.005), 5),
+        latitude=round(latitude + rng.uniform(0, 0.005), 5),
         longitude=round(longitude + rng.uniform(0, 0.005), 5),
         radius_m=rng.choice((300.0, 400.0, 500.0)),
     )

@@ -16,6 +16,8 @@ SECRET = ("password", "secret", "token_hash")
 """Parts of the names of keys whose values are never shown."""
 ISO: tuple[type[date | time], ...] = (datetime, date, time)
 """Written as text too, seconds or not."""
+MOST_TOLD = 100
+"""Faults that are told: one in how a file was made may stand in a hundred thousand of its records."""
 PLACE = re.compile(r"^(?P<told>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
 INDEX = re.compile(r"\[(\d+)\]")
 
@@ -34,11 +36,12 @@ class Fault(NamedTuple):
 
 
 class RecordError(ValueError):
-    """A record that cannot be taken; `faults` are all that it has."""
+    """A record that cannot be taken; `faults` are those that it has, as many as are told."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(map(str, faults)))
-        self.faults = faults
+        self.faults = faults[:MOST_TOLD]
+        more = [f"and {len(faults) - MOST_TOLD} faults more"] if len(faults) > MOST_TOLD else []
+        super().__init__("\n".join([*map(str, self.faults), *more]))
 
 
 def read(kind: type[S], found: Any) -> S:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.model.faults import RecordError
+from gateway.model.faults import MOST_TOLD, RecordError
 from gateway.model.people import Rotation
 from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument, Window
 from gateway.model.vocabulary import DeviceKind
@@ -122,3 +122,9 @@ def test_a_device_is_found_by_its_vendors_name_and_two_of_one_name_are_refused()
     for twin in (DEVICE | {"id": "f"}, other | {"id": "f"}):
         with pytest.raises(ValueError, match="native_id: found one twice"):
             Registry(RegistryDocument.of({"tenant": tenant, "device": [twin, DEVICE, other]}))
+
+
+def test_of_very_many_faults_the_first_are_told_and_the_rest_counted() -> None:
+    found = lines({"device": [DEVICE | {"id": "no spaces"}] * (MOST_TOLD + 5)})
+    assert len(found) == MOST_TOLD + 1
+    assert found[-1] == "and 5 faults more"
