@@ -243,7 +243,7 @@ def load_registry(path: Path) -> Registry:
     try:
         return Registry.of(read_registry(path))
     except RecordError as error:
-        raise ConfigurationError("\n".join(f"{path}: {fault}" for fault in error.faults)) from error
+        raise ConfigurationError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
     except ValueError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 
