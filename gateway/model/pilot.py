@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from msgspec import Meta
 
@@ -102,12 +102,30 @@ class Pilot(Record, frozen=True):
             raise ValueError("a pilot is for homes, devices or products; found none")
 
 
-def check_pilot(pilot: Pilot, homes: Iterable[str], devices: Iterable[str], models: Iterable[str]) -> None:
-    """Refuse a pilot that names what its tenant does not have; all three are the tenant's own."""
+class Owned(Protocol):
+    """What belongs to a tenant."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102 - said in the class
+
+    @property
+    def tenant(self) -> str: ...  # noqa: D102
+
+
+class Modelled(Owned, Protocol):
+    """A device with its product's name."""
+
+    @property
+    def model(self) -> str: ...  # noqa: D102 - said in the class
+
+
+def check_pilot(pilot: Pilot, homes: Iterable[Owned], devices: Iterable[Modelled]) -> None:
+    """Refuse a pilot that names what its tenant does not have."""
+    theirs = [device for device in devices if device.tenant == pilot.tenant]
     for key, named, known in (
-        ("homes", pilot.homes, homes),
-        ("devices", pilot.devices, devices),
-        ("products", pilot.products, models),
+        ("homes", pilot.homes, [home.id for home in homes if home.tenant == pilot.tenant]),
+        ("devices", pilot.devices, [device.id for device in theirs]),
+        ("products", pilot.products, [device.model for device in theirs]),
     ):
         if missing := sorted(set(named) - set(known)):
             raise wrong("pilot", pilot.id, key, missing[0], f"one that tenant {pilot.tenant!r} has")

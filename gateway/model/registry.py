@@ -391,9 +391,7 @@ class Registry:
     def _check_pilots(self) -> None:
         for pilot in self.pilots.values():
             self._refer("pilot", pilot.id, "tenant", pilot.tenant, self.tenants)
-            homes = [home.id for home in self.homes.values() if home.tenant == pilot.tenant]
-            theirs = [device for device in self.devices.values() if device.tenant == pilot.tenant]
-            check_pilot(pilot, homes, [one.id for one in theirs], [one.model for one in theirs])
+            check_pilot(pilot, self.homes.values(), self.devices.values())
 
     @staticmethod
     def _refer(kind: str, owner: str, key: str, name: str, known: Mapping[str, object]) -> None:

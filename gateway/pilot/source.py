@@ -11,6 +11,7 @@ from gateway.model.registry import RegistryDocument
 from gateway.stores.events import first_place
 from gateway.stores.schema import VERSION
 from gateway.stores.sqlite import Reader, from_us
+from gateway.stores.state_reader import stored_registry
 
 PAGE = 5_000
 """Rows of one question. Each is a statement of its own: none holds the write-ahead log for long."""
@@ -48,8 +49,7 @@ class Source:
 
     def registry(self) -> RegistryDocument:
         """Return the registry as it stands now."""
-        found = self._meta("registry", b"")
-        return RegistryDocument.from_json(found) if found else RegistryDocument()
+        return stored_registry(self._reader)
 
     def events(self, after: int, until: int) -> Iterator[Page]:
         """Yield pages of (place, body) of the frames after one position, up to another."""

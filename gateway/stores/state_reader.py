@@ -42,12 +42,11 @@ class StateReader:
     def load(self) -> Snapshot:
         """Return the state as of the last commit: open alerts only, deliveries not yet settled."""
         meta = dict(self._reader.ask("SELECT key, value FROM meta"))
-        document = meta.get("registry") or self._registry()
         return Snapshot(
             cursor=int(meta.get("cursor", b"0")),
             now=_moment(meta.get("now")),
             listening_since=_moment(meta.get("listening_since")),
-            registry=RegistryDocument.from_json(document) if document else RegistryDocument(),
+            registry=stored_registry(self._reader),
             statuses=self._bodies("SELECT device, body FROM statuses", DeviceStatus),
             discovered=self._bodies("SELECT key, body FROM discovered", Discovered),
             memories=self._bodies("SELECT key, body FROM memories", dict[str, Any]),
@@ -56,10 +55,6 @@ class StateReader:
             deliveries=self._bodies("SELECT id, body FROM deliveries WHERE waits = 1", Delivery),
             records=dict(self._reader.ask("SELECT key, body FROM records")),
         )
-
-    def _registry(self) -> bytes | None:
-        found = self._reader.ask("SELECT body FROM registry")
-        return found[0][0] if found else None
 
     def known(self, ids: Sequence[str]) -> frozenset[str]:
         """Return those event ids that the event log already has."""
@@ -196,6 +191,13 @@ class StateReader:
     def _decoded(self, query: str, parameters: Sequence[object], kind: type[Any]) -> list[Any]:
         decoder = msgspec.json.Decoder(kind)
         return [decoder.decode(row[0]) for row in self._reader.ask(query, parameters)]
+
+
+def stored_registry(reader: Reader) -> RegistryDocument:
+    """Return the registry as of the last commit; files made before have it as a row of `meta`."""
+    found = reader.ask("SELECT value FROM meta WHERE key = 'registry'")
+    found = found or reader.ask("SELECT body FROM registry")
+    return RegistryDocument.from_json(found[0][0]) if found else RegistryDocument()
 
 
 def _moment(stored: bytes | None) -> datetime | None:
