@@ -155,8 +155,14 @@ class Peer:
             assert one.is_published()
 
     def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+        hang_up(self.client)
+
+
+def hang_up(client: paho.Client) -> None:
+    """Say goodbye and release everything: paho leaves its pair of sockets to the collector."""
+    client.disconnect()
+    client.loop_stop()
+    client._reset_sockets()
 
 
 @contextmanager

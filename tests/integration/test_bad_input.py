@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from gateway.transports.mqtt_codec import MQTT_311, encode
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.loads import make_town, settle
-from tests.integration.mosquitto import mosquitto, wait_for
+from tests.integration.mosquitto import hang_up, mosquitto, wait_for
 
 DEVICE = "demo/social-001"
 TOPIC = f"vaka/1/{DEVICE}/event"
@@ -82,8 +82,7 @@ class Ways:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         client = self.client()
         client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(10)
-        client.disconnect()
-        client.loop_stop()
+        hang_up(client)
 
     def flood(self, payloads: list[bytes], count: int) -> None:
         """Publish so many with QoS 1 as MQTT 3.1.1, with a window of unacknowledged ones."""
@@ -178,7 +177,7 @@ def test_a_payload_past_the_limit_is_named(ways: Ways) -> None:
     client = ways.client(MQTTProtocolVersion.MQTTv311)
     client.publish(TOPIC, b"x" * (64 * 1024 + 1), qos=1)
     ways.remark("quarantined", "65536")
-    client.loop_stop()
+    hang_up(client)
 
 
 def test_a_flood_of_bad_messages_leaves_memory_bounded(ways: Ways) -> None:
@@ -235,8 +234,7 @@ def test_a_retained_old_state_is_status_and_not_news(town: Path) -> None:
             Ways(gateway, broker.port, None).remark("not_news", "retained")
         finally:
             gateway.stop()
-            client.disconnect()
-            client.loop_stop()
+            hang_up(client)
 
 
 RAW: list[tuple[str, bytes, str]] = [

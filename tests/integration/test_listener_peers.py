@@ -10,6 +10,7 @@ import paho.mqtt.client as paho
 import pytest
 from honest_intake import HonestIntake, until
 from listener_kit import COMMAND, CONFIG, OTHER, OWN, PASSWORDS, certificates, serving
+from mosquitto import hang_up
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -59,8 +60,7 @@ class PahoDevice:
         await until(lambda: self.connected)
 
     async def close(self) -> None:
-        self.client.disconnect()
-        await asyncio.to_thread(self.client.loop_stop)
+        await asyncio.to_thread(hang_up, self.client)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -146,7 +146,7 @@ def test_a_killed_paho_leaves_its_will_and_a_polite_one_does_not(protocol: int) 
                 else:
                     device.client.socket().close()  # type: ignore[union-attr]
                     await until(lambda: served.intake.durable)
-                    await asyncio.to_thread(device.client.loop_stop)
+                    await device.close()
             assert served.intake.payloads == [b"lost"]
 
     asyncio.run(story())

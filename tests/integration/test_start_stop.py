@@ -22,7 +22,7 @@ from gateway.wiring import Gateway, PartFailedError
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.listener_kit import certificates
 from tests.integration.loads import make_town
-from tests.integration.mosquitto import wait_for
+from tests.integration.mosquitto import hang_up, wait_for
 
 ADAPTERS = ("vaka", "nuki")
 STOP_WITHIN_S = 30.0
@@ -225,7 +225,6 @@ def test_a_full_disk_does_not_hold_a_stop(tmp_path: Path, small_disk: Path) -> N
         assert gateway.stop() == 0
         assert time.monotonic() - began < STOP_WITHIN_S
     finally:
-        device.disconnect()
-        device.loop_stop()
+        hang_up(device)
     assert "stopping" in gateway.log()
     assert "Traceback" not in gateway.log()
