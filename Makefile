@@ -5,7 +5,7 @@
 BIN := .venv/bin
 SERVERS := mosquitto mosquitto-clients chromium
 CORE := tests/unit tests/contract tests/simulation tests/architecture
-WHOLE := tests/integration tests/browser
+WHOLE := tests/swarm tests/integration tests/browser
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8

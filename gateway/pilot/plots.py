@@ -64,7 +64,8 @@ def availability_plot(teller: Teller) -> list[Plot]:
         pairs = [(value, week) for value, week in zip(values, weeks, strict=True) if value is not None]
         least = min((*pairs, (101.0, "")))
         lowest = min(lowest or (101.0, "", ""), (least[0], least[1], product))
-    axes.set_ylim(top=100.5)
+    least_shown = min(lowest[0] if lowest else 100.0, 99.0)
+    axes.set_ylim(least_shown - 0.1 * (100 - least_shown), 100 + 0.05 * (100 - least_shown))
     axes.set_ylabel(words("plot.availability_axis"))
     _name_weeks(axes, weeks, words("plot.week"))
     _legend(drawing, axes)

@@ -51,7 +51,10 @@ def decline(state: State, alert: Alert, actor: str, frame: Frame, note: str) -> 
 
 
 def hand_over(state: State, alert: Alert, actor: str, frame: Frame, note: str, to: str) -> None:  # noqa: PLR0917 - the words of one sentence
-    """Ask another team of the same tenant next; after it the policy goes on where it was."""
+    """Ask another team of the same tenant next; after it the policy goes on where it was.
+
+    Whoever said no before is asked again, for it was hours ago or another question; who hands over is not.
+    """
     registry = state.registry
     team = registry.teams.get(to)
     if team is None or registry.units[team.unit].tenant != alert.tenant:
@@ -72,6 +75,7 @@ def hand_over(state: State, alert: Alert, actor: str, frame: Frame, note: str, t
         step=here + 1,
         wave=0,
         asked=(),
+        declined=(actor,),
         deadline=state.now + timedelta(seconds=alert.accept_within_s),
         version=alert.version + 1,
     )

@@ -175,6 +175,19 @@ def test_an_alert_is_handed_over_to_another_team_and_climbs_on_from_there(crew: 
     assert rung(crew.until_deadline(sos)) == ["centre"]
 
 
+def test_who_said_no_before_is_asked_again_after_a_hand_over_and_who_hands_over_is_not(crew: Crew) -> None:
+    sos = crew.sos()
+    crew.answer(sos, "decline", "staff-1", note="cannot")
+    crew.until_deadline(sos)
+    changes = crew.answer(sos, "hand_over", "staff-2", to="day")
+    asked = set(rung(changes))
+    for _ in range(3):
+        asked |= set(rung(crew.until_deadline(sos)))
+    assert "staff-1" in asked
+    assert "staff-2" not in asked
+    assert "staff-2" in crew.alert(sos).declined
+
+
 def test_the_failsafe_stays_the_last_step_after_a_hand_over_from_it(crew: Crew) -> None:
     sos = crew.sos()
     for _ in range(3):
