@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.contract import RuleState
 from gateway.model.registry import RegistryDocument
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_rules, urgency
@@ -38,13 +39,12 @@ HOLD = 200_000
 """Objects made before the collector looks: what a simulation keeps is not garbage."""
 
 
-def run(homes: int, hours: float, seed: int, municipality: str | None) -> dict[str, Any]:
+def run(homes: int, hours: float, seed: int, municipality: str | None, shadows: bool) -> dict[str, Any]:  # noqa: FBT001 - handed to another process
     """Play it once, and return the figures."""
     began = time.perf_counter()
     before_mib = _memory_mib()
-    player, gateway, keep = _made(
-        Plan(homes=homes, visits=homes < LARGE_HOMES, municipality=municipality), seed
-    )
+    plan = Plan(homes=homes, visits=homes < LARGE_HOMES, municipality=municipality)
+    player, gateway, keep = _made(plan, seed, shadows=shadows)
     gc.collect()
     gc.freeze()
     gc.set_threshold(HOLD, 20, 100)
@@ -59,6 +59,7 @@ def run(homes: int, hours: float, seed: int, municipality: str | None) -> dict[s
         "homes": homes,
         "devices": len(player.stage.devices),
         "hours": hours,
+        "shadow_rules": shadows,
         "made_s": round(ready - began, 1),
         "played_s": round(played_s, 1),
         "cpu_s": round(cpu_s, 1),
@@ -76,10 +77,11 @@ def run(homes: int, hours: float, seed: int, municipality: str | None) -> dict[s
     }
 
 
-def _made(plan: Plan, seed: int) -> tuple[Player, Fleet, Digest]:
+def _made(plan: Plan, seed: int, *, shadows: bool) -> tuple[Player, Fleet, Digest]:
     world = make_world(plan, seed, START, secret=False)
     adapters, keep = load_adapters(), Digest()
-    gateway = Fleet(_setting(world, Walk(adapters, load_rules(), ("page", "webpush"))), keep)
+    rules = [rule for rule in load_rules() if shadows or rule.state is RuleState.ACTIVE]
+    gateway = Fleet(_setting(world, Walk(adapters, rules, ("page", "webpush"))), keep)
     world.document = RegistryDocument()  # the gateway has its own by now
     return Player(world.stage, Straight(), gateway, world.crew), gateway, keep
 
@@ -128,13 +130,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--municipality", default=None, help="small, middle or large: homes as theirs")
     parser.add_argument("--large", action="store_true", help="250,000 homes for one hour, within 12 GiB")
+    parser.add_argument("--shadows", action="store_true", help="the rules in shadow too: twice the work")
     asked = parser.parse_args()
     rows = [(LARGE_HOMES, 1.0)] if asked.large else [(homes, asked.hours) for homes in asked.homes]
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} threads")
     found = []
     for homes, hours in rows:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-            found.append(alone.submit(run, homes, hours, asked.seed, asked.municipality).result())
+            found.append(
+                alone.submit(run, homes, hours, asked.seed, asked.municipality, asked.shadows).result()
+            )
         show(found[-1])
     RESULTS.mkdir(exist_ok=True)
     name = "large" if asked.large else "table" if len(rows) > 1 else "run"

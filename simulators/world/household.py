@@ -21,6 +21,7 @@ PLANNED_STAYS = 1.5 / 365
 """Planned stays in hospital or respite care, a day."""
 EARLY_BY = timedelta(minutes=50)
 """How long before its time an early dose is taken."""
+BED = frozenset({"lie_down", "get_up"})
 STOCK_DAYS = 14
 """For how long a dispenser is filled; two days before it is empty it says so."""
 
@@ -177,7 +178,10 @@ class Household:
     # --- planning ---
 
     def _plan(self, noon: datetime, after: datetime) -> None:
-        """Plan from this noon to the next, and leave out what would be before that moment."""
+        """Plan from this noon to the next, and leave out what would be before that moment.
+
+        Who went to bed before it lies there.
+        """
         day = noon.date().isoformat()
         chance = Chance(self._seed, self.id, "day", day)
         radius = self.devices[0].profile.radius_m
@@ -186,6 +190,8 @@ class Household:
         moments += [*self._stock(noon), *self._stay(noon, chance)]
         tomorrow = (noon.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=self._zone)
         ends = tomorrow.astimezone(UTC)
+        in_bed = [(one.at, one.name) for one in moments if one.name in BED and one.at.astimezone(UTC) < after]
+        self._up = self._up if not in_bed else max(in_bed)[1] == "get_up"
         found = [one._replace(at=at) for one in moments if after <= (at := one.at.astimezone(UTC)) < ends]
         found.append(Moment(ends, "", "tomorrow", {}))
         found.sort(key=lambda one: one.at, reverse=True)
