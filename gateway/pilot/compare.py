@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gateway.api.texts import Language
 from gateway.contract import ConfigurationError
 from gateway.pilot.figures import Figure, Figures
+from gateway.pilot.page import PAGES
 from gateway.pilot.words import MINUS, NARROW, Words
 
 FEW_HOMES = 20
@@ -30,13 +30,6 @@ OF_PILOTS = (
     ("promise", ("promise_share",)),
     ("residents", ("help_p50", "help_p90", "visits_needless")),
     ("nuisance", ("stale", "chattering")),
-)
-_PAGES = Environment(
-    loader=PackageLoader("gateway.pilot", "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
 )
 
 
@@ -95,7 +88,7 @@ def as_page(found: Comparison, language: Language) -> str:
         "heads": _heads(found, words),
         "rows": _rows(found, words),
     }
-    return _PAGES.get_template("compare.html").render(values)
+    return PAGES.get_template("compare.html").render(values)
 
 
 def as_lines(found: Comparison, language: Language) -> list[str]:

@@ -13,13 +13,14 @@ from gateway.pilot.tables import Teller
 from gateway.pilot.words import Words
 
 FORM = 1
-_PAGES = Environment(
+PAGES = Environment(
     loader=PackageLoader("gateway.pilot", "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
+"""The templates of everything that a pilot's figures are shown as."""
 
 
 def as_html(figures: Figures, language: Language, data_file: str) -> str:
@@ -42,7 +43,7 @@ def as_html(figures: Figures, language: Language, data_file: str) -> str:
         "tiles": summary(teller),
         "sections": sections(teller, data_file),
     }
-    return _PAGES.get_template("report.html").render(values)
+    return PAGES.get_template("report.html").render(values)
 
 
 def as_data(figures: Figures) -> bytes:
