@@ -123,9 +123,8 @@ class Peer:
     """A device or another subscriber: paho, with what it heard."""
 
     def __init__(self, broker: Broker, client_id: str = "", **options: object) -> None:
-        self.heard: list[tuple[str, bytes, bool]] = []
-        self.client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5
+        self.watch(
+            paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5)
         )
         username = options.get("username")
         if username is not None:
@@ -133,7 +132,6 @@ class Peer:
         context = options.get("context")
         if isinstance(context, ssl.SSLContext):
             self.client.tls_set_context(context)
-        self.client.on_message = self._on_message
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = 3600 if options.get("keep_session") else 0
         self.client.connect(
@@ -141,11 +139,25 @@ class Peer:
         )
         self.client.loop_start()
 
+    def watch(self, client: paho.Client) -> None:
+        """Note what this client hears and is granted."""
+        self.heard: list[tuple[str, bytes, bool]] = []
+        self._granted = 0
+        self.client = client
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
+
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         self.heard.append((message.topic, message.payload, message.retain))
 
+    def _on_subscribe(self, *_granted: object) -> None:
+        self._granted += 1
+
     def subscribe(self, pattern: str) -> None:
+        """Subscribe, and return when the broker has granted it: what is published now is heard."""
+        wanted = self._granted + 1
         self.client.subscribe(pattern, 1)
+        wait_for(lambda: self._granted >= wanted)
 
     def publish(self, topic: str, *payloads: bytes, qos: int = 1, retain: bool = False) -> None:
         """Publish in order, and return when the broker has acknowledged the last one."""

@@ -1,6 +1,5 @@
 import os
 import random
-import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.accounts import check_accounts
+from tests.integration.accounts import check_accounts, logged
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.loads import load, make_town, settle
 from tests.integration.mosquitto import Broker, mosquitto, wait_for
@@ -97,17 +96,8 @@ def test_restarts_of_the_broker_under_load_lose_nothing_and_double_nothing(
 
 
 def account_for_all(town: Path, gateway: GatewayProcess) -> None:
-    wait_for(lambda: _events(gateway) == EVENTS, within_s=120)
+    wait_for(lambda: len(logged(gateway.data)) == EVENTS, within_s=120)
     settle(gateway)
     gateway.stop()
     figures = check_accounts(town / "acked", gateway.data, ("motion.detected", "alarm.manual"))
     assert figures["acknowledged"] == figures["events"] == EVENTS
-
-
-def _events(gateway: GatewayProcess) -> int:
-    log = sqlite3.connect(gateway.data / "state.db")
-    try:
-        (count,) = log.execute("SELECT count(*) FROM events").fetchone()
-    finally:
-        log.close()
-    return int(count)

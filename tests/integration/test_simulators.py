@@ -112,9 +112,7 @@ def test_both_protocol_versions_are_spoken() -> None:
 def keeper(broker: Mosquitto) -> Iterator[Peer]:
     """A subscriber whose session Mosquitto 2.0.11 keeps over a restart: never a clean start."""
     listener = Peer.__new__(Peer)
-    listener.heard = []
-    listener.client = paho.Client(CallbackAPIVersion.VERSION2, "keeper", clean_session=False)
-    listener.client.on_message = listener._on_message
+    listener.watch(paho.Client(CallbackAPIVersion.VERSION2, "keeper", clean_session=False))
     listener.client.connect("127.0.0.1", broker.port)
     listener.client.loop_start()
     listener.subscribe("vaka/#")
