@@ -13,6 +13,7 @@ class Transport(StrEnum):
     HTTP = "http"
     BLE = "ble"
     SIP = "sip"
+    TCP = "tcp"
     PERSON = "person"
     CLOCK = "clock"
     REGISTRY = "registry"
@@ -33,11 +34,11 @@ MAX_PAYLOAD_BYTES = 64 * 1024
 class Frame(msgspec.Struct, frozen=True, gc=False):
     """One message as it arrived.
 
-    `channel` is the MQTT topic, the HTTP path, the characteristic or the SIP URI. `source` is the
-    authenticated sender ("" where the way in cannot know, as behind a broker). `fault` is the
-    transport's own verdict when the bytes could not become a message at all: then `payload` holds
-    the evidence. `position` is the journal's number for the frame, 0 before it is journalled; it is
-    also the frame's trace id.
+    `channel` is the MQTT topic, the HTTP path, the characteristic, the SIP URI or the name of the TCP
+    protocol (`sia/dc09`). `source` is the authenticated sender ("" where the way in cannot know, as
+    behind a broker). `fault` is the transport's own verdict when the bytes could not become a message
+    at all: then `payload` holds the evidence. `position` is the journal's number for the frame, 0
+    before it is journalled; it is also the frame's trace id.
     """
 
     transport: Transport
