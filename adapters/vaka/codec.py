@@ -2,34 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import Literal
 
 import msgspec
 
 from adapters.vaka.faults import ENVELOPE_CLAUSES, DecodeFault, undecodable
 from adapters.vaka.reports import result, status, telemetry
-from adapters.vaka.wire import CLOCK, Identity, Sequence64, WireClock, moment
+from adapters.vaka.wire import CLOCK, moment
 from adapters.vaka.words import WORDS
 from gateway.contract import Manifest, Undecodable
 from gateway.contract.manifest import read_manifest
 from gateway.model.frame import Frame
 from gateway.model.reading import Ignored, Reading
-from gateway.model.vocabulary import Instant, Text
+from gateway.model.wire import Envelope
 
 MAX_NATIVE_ID = 256
-
-
-class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """A CloudEvents 1.0 event in structured mode; `data` is left for the decoder of its type."""
-
-    specversion: Literal["1.0"]
-    id: Identity
-    type: str
-    time: Instant
-    source: Text = ""
-    sequence: Sequence64 | None = None
-    clockquality: WireClock = "unsynced"
-    data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 _decode_envelope = msgspec.json.Decoder(Envelope).decode

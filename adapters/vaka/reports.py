@@ -1,64 +1,18 @@
 """Reports: the status, telemetry and result branches, which carry levels and measurements."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
 
 import msgspec
 
 from adapters.vaka.faults import ENVELOPE_CLAUSES, DecodeFault, undecodable
-from adapters.vaka.wire import CLOCK, Identity, Sequence64, WireClock, moment
+from adapters.vaka.wire import CLOCK, moment
 from adapters.vaka.words import MEASUREMENTS, WORDS
 from gateway.contract import Undecodable
 from gateway.model.reading import Ignored, Reading
-from gateway.model.vocabulary import (
-    ClockQuality,
-    DeviceKind,
-    HealthValues,
-    Instant,
-    Percent,
-    Reference,
-    Revision,
-    battery_word,
-)
+from gateway.model.vocabulary import ClockQuality, DeviceKind, HealthValues, battery_word
+from gateway.model.wire import Batch, Measurement, Result, Status
 
-MAX_BATCH = 1000
 _STATUS_CLAUSES = {"state": "VDI-STA-01", "time": "VDI-EVT-06", "clockquality": "VDI-EVT-09"}
-
-
-class Status(msgspec.Struct, frozen=True, gc=False):
-    """The retained status; as the last will it has `state` and `reason` only."""
-
-    state: Literal["online", "offline"]
-    time: Instant | None = None
-    clockquality: WireClock = "unsynced"
-    firmware: Reference | None = None
-    battery: Percent | None = None
-    config_revision: Revision | None = None
-    reason: Reference | None = None
-
-
-class Measurement(msgspec.Struct, frozen=True, gc=False):
-    """One reading of a batch; without `id` its type and time identify it."""
-
-    type: str
-    time: Instant
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-    id: Identity | None = None
-    sequence: Sequence64 | None = None
-    clockquality: WireClock = "unsynced"
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """Measurements in order."""
-
-    readings: Annotated[list[Measurement], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
-
-
-class Result(msgspec.Struct, frozen=True):
-    """The outcome of a command."""
-
-    id: Identity
-    outcome: Reference
 
 
 _decode_status = msgspec.json.Decoder(Status).decode

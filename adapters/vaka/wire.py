@@ -1,17 +1,11 @@
-"""Wire: the field types that events, measurements and the status share, and how their time is taken."""
+"""Wire: how the times of events, measurements and the status are taken."""
 
 from datetime import datetime
-from typing import Annotated, Literal
-
-import msgspec
 
 from gateway.contract import Undecodable
 from gateway.model.instant import to_utc
 from gateway.model.vocabulary import ClockQuality
-
-Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Sequence64 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-WireClock = Literal["synced", "unsynced"]
+from gateway.model.wire import WireClock
 
 CLOCK: dict[WireClock, ClockQuality] = {"synced": ClockQuality.SYNCED, "unsynced": ClockQuality.UNSYNCED}
 """`clockquality` as it is on the wire: a device that gives a time has a clock."""
