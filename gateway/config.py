@@ -235,7 +235,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
             keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
             _lay_over(found, keys, text, name)
             origins[keys] = f"environment {name}"
-    return _validated(Settings, found, str(path or "defaults"), origins)
+    return validated(Settings, found, str(path or "defaults"), origins)
 
 
 def load_registry(path: Path) -> Registry:
@@ -275,29 +275,38 @@ def _environment_value(text: str) -> object:
 M = TypeVar("M", bound=BaseModel)
 
 
-def _validated(
-    model: type[M], found: dict[str, Any], origin: str, origins: Mapping[tuple[str, ...], str]
+def validated(
+    model: type[M],
+    found: dict[str, Any],
+    origin: str,
+    origins: Mapping[tuple[str, ...], str] | None = None,
+    *,
+    keys_in: str = "docs/configuration.md",
 ) -> M:
+    """Read a table that a person wrote; ConfigurationError says every fault: origin, key, found, allowed.
+
+    `origins` tells which keys came from elsewhere, `keys_in` which document lists the keys.
+    """
     try:
         return model.model_validate(found)
     except ValidationError as error:
-        lines = [_line(fault, origin, origins) for fault in error.errors()]
+        lines = [_line(fault, origin, origins or {}, keys_in) for fault in error.errors()]
     raise ConfigurationError("\n".join(lines))  # not chained: pydantic's own text would show secrets
 
 
-def _line(fault: ErrorDetails, origin: str, origins: Mapping[tuple[str, ...], str]) -> str:
+def _line(fault: ErrorDetails, origin: str, origins: Mapping[tuple[str, ...], str], keys_in: str) -> str:
     """Say one fault: where, which key, what was found (never a secret), what is allowed."""
     context = fault.get("ctx", {}) if fault["type"] == "vaka" else {}
     keys = tuple(part for part in (*map(str, fault["loc"]), *context.get("key", "").split(".")) if part)
     laid = (name for place, name in origins.items() if place[: len(keys)] == keys[: len(place)])
     found = _without_address_secret(context.get("found") or _found(fault, keys))
     allowed = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    allowed = _ALLOWED.get(fault["type"], allowed)
+    allowed = _ALLOWED.get(fault["type"], allowed).replace("{keys_in}", keys_in)
     return f"{next(laid, origin)}: {'.'.join(keys)}: found {found}; allowed: {allowed}"
 
 
 _ALLOWED = {
-    "extra_forbidden": "a key that docs/configuration.md names",
+    "extra_forbidden": "a key that {keys_in} names",
     "missing": "a value; the key must be set",
     "model_type": "a table",
     "tuple_type": "a list",
