@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -45,6 +46,7 @@ class Bench:
         self.faults = faults
         self.clock = clock
         self._side, self._tester, self._prompter = side, tester, prompter
+        self._began_at = clock.now() - timedelta(seconds=record.now_s())
         self._revisions = count(1)
         self._commands = count(1)
 
@@ -62,6 +64,10 @@ class Bench:
     async def wait(self, within_s: float, since: int | None = None, **wanted: Any) -> Seen | None:
         """Return the first packet that `matching` finds, from `since` (default: now) on; None if too late."""
         return await self.record.wait(matching(**wanted), within_s, since)
+
+    def moment(self, seen: Seen) -> datetime:
+        """Return the wall time at which a packet was seen, UTC."""
+        return self._began_at + timedelta(seconds=seen.at_s)
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
@@ -95,6 +101,14 @@ class Bench:
                 return self.linked
         return True
 
+    async def listening(self, within_s: float = MARGIN_S) -> bool:
+        """Wait until the device has subscribed in its present session; tell whether it has."""
+        since = 0
+        for seen in self.record:
+            fresh = isinstance(seen.packet, mqtt5.ConnAckPacket) and not seen.packet.session_present
+            since = seen.number if fresh else since
+        return await self.wait(within_s, since, kind="SUBACK") is not None
+
     async def relink(self, since: int) -> Seen | None:
         """Return the device's next CONNECT from `since` on, once it was accepted; None if none in time."""
         connect = await self.wait(self.patience_s, since, kind="CONNECT")
@@ -125,9 +139,7 @@ class Bench:
         self.faults.cut()
         await self._side.stop()
         await asyncio.sleep(down_s)
-        await self._side.start()
-        if forgetting:
-            self.faults.forget()
+        await self._side.start(forgetting=forgetting)
         self.faults.refuse(refusing=False)
 
     # -- our side speaks
@@ -149,7 +161,11 @@ class Bench:
         await self.publish("command", values, retain=False)
 
     async def publish(self, branch: str, values: Mapping[str, Any] | bytes, *, retain: bool) -> None:
-        """Send the device anything on one of its branches; bytes go as they are."""
+        """Send the device anything on one of its branches; bytes go as they are.
+
+        Waits a little for a device that has only just connected and has not subscribed yet.
+        """
+        await self.listening()
         payload = values if isinstance(values, bytes) else msgspec.json.encode(values)
         await self._side.publish(branch, payload, retain=retain)
 

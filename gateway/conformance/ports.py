@@ -71,10 +71,6 @@ class Faults(Protocol):
         """Put bytes of our own on the present connection to the device, whatever they are."""
         ...
 
-    def forget(self) -> None:
-        """Tell the device at its next CONNACK that its session is gone (session present 0)."""
-        ...
-
     def calm(self) -> None:
         """End every fault."""
         ...
@@ -83,8 +79,8 @@ class Faults(Protocol):
 class Counterpart(Protocol):
     """Our side: it answers as the gateway does."""
 
-    async def start(self) -> None:
-        """Begin to serve, or begin again."""
+    async def start(self, *, forgetting: bool = False) -> None:
+        """Begin to serve, or begin again; with `forgetting` without the sessions there were."""
         ...
 
     async def stop(self) -> None:

@@ -108,6 +108,7 @@ class Record:
         self._limit = limit
         self._seen: list[Seen] = []
         self._waiting: list[tuple[Test, asyncio.Future[Seen]]] = []
+        self._links = 0
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -123,6 +124,11 @@ class Record:
     def now_s(self) -> float:
         """Return the seconds since the run began, on the loop's clock."""
         return self._loop.time() - self._begun_s
+
+    def next_link(self) -> int:
+        """Return the number of a new connection of the device, from 1."""
+        self._links += 1
+        return self._links
 
     def add(self, link: int, direction: Direction, kind: str, **more: Any) -> Seen:
         """Note what was seen now, and wake who waits for it."""
