@@ -6,11 +6,11 @@ import msgspec
 
 from adapters.vaka.faults import ENVELOPE_CLAUSES, DecodeFault, undecodable
 from adapters.vaka.wire import CLOCK, moment
-from adapters.vaka.words import MEASUREMENTS, WORDS
+from adapters.vaka.words import WORDS
 from gateway.contract import Undecodable
 from gateway.model.reading import Ignored, Reading
 from gateway.model.vocabulary import ClockQuality, DeviceKind, HealthValues, battery_word
-from gateway.model.wire import Batch, Measurement, Result, Status
+from gateway.model.wire import MEASUREMENTS, Batch, Measurement, Result, Status
 
 _STATUS_CLAUSES = {"state": "VDI-STA-01", "time": "VDI-EVT-06", "clockquality": "VDI-EVT-09"}
 

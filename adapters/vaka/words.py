@@ -28,11 +28,6 @@ _KINDS = {
 }
 """What a device must be that says such a word; words that several kinds say are left out."""
 
-MEASUREMENTS = frozenset(
-    {"heartbeat", "position.update", "battery.low", "battery.critical", "battery.ok", "link.changed"}
-)
-"""What a telemetry batch may carry: a happening is an event of its own (VDI-TEL-02)."""
-
 
 class Word(msgspec.Struct, frozen=True, gc=False):
     """One type: its name in the model, the kind it gives away, and the decoder of its data."""

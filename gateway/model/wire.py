@@ -76,6 +76,12 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     clockquality: WireClock = "unsynced"
 
 
+MEASUREMENTS = frozenset(
+    {"heartbeat", "position.update", "battery.low", "battery.critical", "battery.ok", "link.changed"}
+)
+"""What a telemetry batch may carry: a happening is an event of its own (VDI-TEL-02)."""
+
+
 class Batch(msgspec.Struct, frozen=True):
     """Measurements in order."""
 
