@@ -1,0 +1,221 @@
+"""`vaka conform`: hold a device to the device interface; tell, sign and verify what came of it."""
+
+import asyncio
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import typer
+
+from gateway.conformance.case import Case
+from gateway.conformance.cases import CASES
+from gateway.conformance.declaration import read_declaration
+from gateway.conformance.exclusions import read_exclusions
+from gateway.conformance.pics import CASES as PICS_CASES
+from gateway.conformance.probe import Address
+from gateway.conformance.progress import Progress
+from gateway.conformance.prompts import Terminal
+from gateway.conformance.report import file_digest, read_report
+from gateway.conformance.session import Plan, conduct, server_tls
+from gateway.conformance.statement import (
+    digests_of,
+    grade_of,
+    key_id,
+    make_key,
+    read_private,
+    read_public,
+    sign,
+    statement,
+    verified,
+)
+from gateway.conformance.verdict import Verdict
+from gateway.conformance.written import JSON_FILE, STATEMENT_FILE, summary, write_forms, write_json
+from gateway.contract import ConfigurationError
+from gateway.contract.clauses import clauses_of
+
+VERSION = "v1"
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1}
+UNDECIDED = 3
+"""The exit code of a run that is neither pass nor fail."""
+
+app = typer.Typer(
+    help="Hold a device to the standard device interface.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Declared = Annotated[Path, typer.Option("--declaration", "-d", help="The vendor's declaration, TOML.")]
+Out = Annotated[Path, typer.Option(help="Folder for the reports.")]
+Lang = Annotated[Literal["sv", "en"], typer.Option("--lang", help="Language of the prompts.")]
+Key = Annotated[Path | None, typer.Option(help="Ed25519 private key (PEM) to sign the statement with.")]
+Graded = Annotated[
+    Literal["self-declared", "witnessed"],
+    typer.Option(help="Who answers for it: the vendor, or a testbed that stood beside."),
+]
+
+
+@app.command("run")
+def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
+    declaration: Declared,
+    out: Out = Path("conformance"),
+    listen: Annotated[str, typer.Option(help="Where the device connects to.")] = "127.0.0.1:1884",
+    broker: Annotated[str | None, typer.Option(help="Stand before mqtt(s)://host:port instead.")] = None,
+    broker_ca: Annotated[Path | None, typer.Option(help="Authority of an mqtts broker.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="TLS for the device: chain, PEM.")] = None,
+    certificate_key: Annotated[Path | None, typer.Option(help="TLS for the device: key, PEM.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run these cases only: no pass then.")] = None,
+    exclusions: Annotated[Path | None, typer.Option(help="Instead of the kit's own list.")] = None,
+    *,
+    prompts: Annotated[bool, typer.Option(help="Whether somebody stands beside the device.")] = True,
+    lang: Lang = "sv",
+    sign_with: Key = None,
+    grade: Graded = "self-declared",
+) -> None:
+    """Run every case that concerns the device; exit 0 pass, 1 fail, 3 undecided."""
+    signing = read_private(sign_with) if sign_with is not None else None
+    declared = read_declaration(declaration)
+    plan = Plan(
+        declaration=declared,
+        cases=_chosen(only),
+        clauses=clauses_of(VERSION),
+        listen=_door(listen, certificate, certificate_key),
+        broker=_broker(broker, broker_ca),
+        exclusions=read_exclusions(exclusions),
+        prompter=Terminal(sys.stderr, sys.stdin, lang) if prompts and declared.tester.by == "none" else None,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    progress = Progress(sys.stderr, lang)
+    found = asyncio.run(conduct(plan, progress.told, lambda port: progress.listening(plan.listen.host, port)))
+    data = write_json(found, out)
+    write_forms(found, out)
+    if signing is not None:
+        (out / STATEMENT_FILE).write_bytes(sign(statement(found, data, grade), signing))
+    for line in summary(found):
+        typer.echo(line)
+    typer.echo(f"{out / JSON_FILE} and its other forms")
+    raise typer.Exit(EXIT.get(found.verdict, UNDECIDED))
+
+
+@app.command("list")
+def list_cases(
+    declaration: Annotated[
+        Path | None, typer.Option("--declaration", "-d", help="Mark what is left out.")
+    ] = None,
+) -> None:
+    """List every case with its clauses, and every clause that no case tests."""
+    declared = read_declaration(declaration) if declaration is not None else None
+    for case in (*PICS_CASES, *CASES):
+        why = case.unfit(declared) if declared is not None else ""
+        left = f"  (not applicable: {why})" if why else ""
+        typer.echo(f"{case.id:14} {case.drive.value:8} {', '.join(case.clauses)}: {case.en}{left}")
+    tested = {clause for case in CASES for clause in case.clauses}
+    for clause in clauses_of(VERSION):
+        if clause.id not in tested:
+            typer.echo(f"{'no case':14} {clause.level:8} {clause.id}: {clause.en}")
+
+
+@app.command("report")
+def report(
+    master: Annotated[Path, typer.Argument(help="The JSON report.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; without it the report's own.")] = None,
+) -> None:
+    """Make the pages and the JUnit XML again from the JSON report."""
+    for file in write_forms(read_report(master), out or master.parent):
+        typer.echo(str(file))
+
+
+@app.command("key")
+def key(out: Annotated[Path, typer.Option(help="The private key; the public one is put beside it.")]) -> None:
+    """Make an Ed25519 key pair to sign statements with."""
+    public = make_key(out)
+    typer.echo(f"{out} (keep it secret) and {public}\nkeyid {key_id(read_public(public))}")
+
+
+@app.command("sign")
+def sign_report(
+    master: Annotated[Path, typer.Argument(help="The JSON report.")],
+    sign_with: Annotated[Path, typer.Option("--key", help="Ed25519 private key, PEM.")],
+    grade: Graded = "self-declared",
+    out: Annotated[Path | None, typer.Option(help="The envelope; else beside the report.")] = None,
+) -> None:
+    """Sign a report that was made before; a testbed that stood beside signs it as witnessed."""
+    signing, found = read_private(sign_with), read_report(master)
+    envelope = out or master.parent / STATEMENT_FILE
+    envelope.write_bytes(sign(statement(found, master.read_bytes(), grade), signing))
+    typer.echo(f"{envelope}: {grade}, keyid {key_id(signing.public_key())}")
+
+
+@app.command("verify")
+def verify(
+    envelope: Annotated[Path, typer.Argument(help="The signed statement.")],
+    public: Annotated[Path, typer.Option("--key", help="The signer's public key, PEM.")],
+    master: Annotated[Path | None, typer.Option("--report", help="The JSON report it is about.")] = None,
+    firmware: Annotated[Path | None, typer.Option(help="The firmware it is about.")] = None,
+    declaration: Annotated[Path | None, typer.Option(help="The declaration it is about.")] = None,
+) -> None:
+    """Verify a statement: the signature, and that it is about these files; exit 2 says what differs."""
+    try:
+        claimed = verified(envelope.read_bytes(), read_public(public))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{envelope}: {error}") from error
+    digests = set(digests_of(claimed).values())
+    mine = [
+        (name, file_digest(file)) for name, file in (("--report", master), ("--firmware", firmware)) if file
+    ]
+    if declaration is not None:
+        mine.append(("--declaration", read_declaration(declaration).digest()))
+    for name, digest in mine:
+        if digest not in digests:
+            raise ConfigurationError(f"{name}: found SHA-256 {digest}; allowed: {', '.join(sorted(digests))}")
+    told = claimed["predicate"]["configuration"][0]["annotations"]
+    typer.echo(
+        f"good: {told['verdict']}, {grade_of(claimed)}, {told['interface']}, tested {told['testedAt']}"
+    )
+    for name, digest in digests_of(claimed).items():
+        typer.echo(f"  {name}  sha256 {digest}")
+
+
+def _chosen(only: Sequence[str] | None) -> Sequence[Case]:
+    if not only:
+        return CASES
+    known = {case.id: case for case in CASES}
+    if unknown := sorted(set(only) - set(known)):
+        raise ConfigurationError(f"--only: found {unknown[0]!r}; allowed: an id of `vaka conform list`")
+    return [known[name] for name in only]
+
+
+def _door(listen: str, certificate: Path | None, certificate_key: Path | None) -> Address:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ConfigurationError(f"--listen: found {listen!r}; allowed: host:port, as 192.0.2.1:1883")
+    if (certificate is None) != (certificate_key is None):
+        raise ConfigurationError("--certificate: found it or its key alone; allowed: both, or none")
+    if certificate is None or certificate_key is None:
+        return Address(host.strip("[]"), int(port))
+    try:
+        return Address(host.strip("[]"), int(port), server_tls(certificate, certificate_key))
+    except ssl.SSLError as error:
+        found = error.reason or "something else"
+        raise ConfigurationError(f"{certificate}: found {found}; allowed: a PEM chain and its key") from error
+
+
+def _broker(url: str | None, authority: Path | None) -> Address | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port or PORTS.get(parts.scheme, 0)
+    except ValueError:
+        host, port = None, 0
+    if not host or not port or parts.scheme not in PORTS:
+        raise ConfigurationError(f"--broker: found {url!r}; allowed: mqtt://host:port or mqtts://host:port")
+    try:
+        tls = ssl.create_default_context(cafile=authority) if parts.scheme == "mqtts" else None
+    except ssl.SSLError as error:
+        raise ConfigurationError(f"--broker-ca: found no certificate in {authority}; allowed: PEM") from error
+    return Address(host, port, tls)
