@@ -34,7 +34,7 @@ class House(Protocol):
         """How long packets of that direction are held back."""
         ...
 
-    def rewritten(self, cut: Cut) -> Cut:
+    def rewritten(self, link: "Link", cut: Cut) -> Cut:
         """Return a packet to the device as the device is to see it."""
         ...
 
@@ -97,7 +97,6 @@ class Link:
         self.house = house
         self.number = 0
         self.own_ids: set[int] = set()
-        self.inbox: list[str] = []
         self.silent = False
         self.stranger = False
         self.device, self.side = End(self, Direction.UP), End(self, Direction.DOWN)
@@ -171,7 +170,7 @@ class Link:
                 self._put(direction, cut.wire)
                 return
         if direction is Direction.DOWN:
-            cut = self.house.rewritten(cut)
+            cut = self.house.rewritten(self, cut)
         fate = self.house.fate(self, direction, cut)
         kind = "TEST" if _is_test(cut) else cut.kind
         if kind != "UNREAD":

@@ -11,7 +11,7 @@ import mqtt5
 from gateway.conformance.declaration import ConnectionSection
 from gateway.conformance.link import Link
 from gateway.conformance.record import Direction, Fate, Record
-from gateway.conformance.wire import Cut
+from gateway.conformance.wire import Cut, Wire
 from gateway.transports.mqtt_codec import MQTT_5, encode
 from gateway.transports.mqtt_listener.topics import matches
 
@@ -72,6 +72,7 @@ class Probe:
         self._dialling: set[asyncio.Task[None]] = set()
         self._ids = count(OWN_IDS_FROM)
         self._unanswered: set[int] = set()
+        self._inbox: set[str] = set()
         self._retained: dict[str, bytes] = {}
         self._waiting: list[tuple[str, bytes]] = []
 
@@ -166,7 +167,7 @@ class Probe:
         if retain:
             self._retained[topic] = payload
         link = self.present
-        if link is not None and _hears(link, topic):
+        if link is not None and self._hears(topic):
             self._publish(link, topic, payload, retain=False)
             return True
         if waiting and not retain:
@@ -188,8 +189,13 @@ class Probe:
         if any(swallow.takes(direction, cut.kind) for swallow in self._swallows):
             return Fate.SWALLOWED
         if isinstance(packet, mqtt5.SubscribePacket):
-            link.inbox += [wanted.pattern for wanted in packet.topic_filters]
+            self._inbox |= {wanted.pattern for wanted in packet.topic_filters}
             self._unanswered.add(packet.packet_id)
+        elif isinstance(packet, mqtt5.ConnAckPacket):
+            if packet.session_present:
+                self._loop.call_soon(self._tell_waiting)
+            else:
+                self._inbox.clear()
         elif isinstance(packet, mqtt5.SubAckPacket) and packet.packet_id in self._unanswered:
             self._unanswered.discard(packet.packet_id)
             self._loop.call_soon(self._tell_kept, link)
@@ -199,15 +205,15 @@ class Probe:
         """How long packets of that direction are held back."""
         return self._delays[direction]
 
-    def rewritten(self, cut: Cut) -> Cut:
+    def rewritten(self, link: Link, cut: Cut) -> Cut:
         """Take the session from a CONNACK, where it is to be forgotten."""
         if not self._forgetting or not isinstance(cut.packet, mqtt5.ConnAckPacket):
             return cut
         self._forgetting = False
         flags = next(place for place in range(1, 5) if cut.wire[place] < 0x80) + 1
         wire = cut.wire[:flags] + b"\0" + cut.wire[flags + 1 :]
-        cut.packet.session_present = False
-        return Cut(cut.kind, wire, wire, cut.packet, "session present taken away by the probe")
+        (packet,) = Wire(link.level).feed(wire)
+        return Cut(cut.kind, wire, wire, packet.packet, "session present taken away by the probe")
 
     def gone(self, link: Link) -> None:
         """Forget a link that is over."""
@@ -254,11 +260,18 @@ class Probe:
         self._loop.call_soon(self.tested, packet.payload or b"")
         return True
 
+    def _hears(self, topic: str) -> bool:
+        """Whether one of the device's subscriptions, in this session, matches the topic."""
+        return any(matches(pattern, topic) for pattern in self._inbox)
+
     def _tell_kept(self, link: Link) -> None:
         """Send a device that has subscribed what is kept for it."""
         for topic, payload in self._retained.items():
-            if _hears(link, topic):
+            if self._hears(topic):
                 self._publish(link, topic, payload, retain=True)
+        self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
         kept, self._waiting = self._waiting, []
         for topic, payload in kept:
             self.tell(topic, payload, waiting=True)
@@ -272,8 +285,3 @@ class Probe:
         packet = mqtt5.PublishPacket(topic, payload, qos=qos, retain=retain, packet_id=number)
         kind = "TEST" if topic == self._device.topic("test") else "PUBLISH"
         link.send(encode(packet, link.level or MQTT_5), kind, packet)
-
-
-def _hears(link: Link, topic: str) -> bool:
-    """Whether one of the link's subscriptions matches the topic."""
-    return any(matches(pattern, topic) for pattern in link.inbox)

@@ -1,12 +1,19 @@
 """The probe between a device and the real counterpart, in virtual time."""
 
+import asyncio
 from pathlib import Path
 
 import mqtt5
 import pytest
-from virtual_bench import BASE, PASSWORD, Rig, Work, play, rig
+from virtual_bench import BASE, PASSWORD, PROBE_PORT, START, Device, Rig, Work, declared, play, rig
 
-from gateway.conformance.record import Direction, Fate
+from gateway.conformance.behind import Behind
+from gateway.conformance.bench import Bench
+from gateway.conformance.probe import Address, Probe
+from gateway.conformance.record import Direction, Fate, Record
+from simulators.protocol.broker import Broker
+from simulators.protocol.loop import VirtualClock
+from simulators.protocol.network import NetworkLoop
 
 
 def through(folder: Path, work: Work) -> Rig:
@@ -140,3 +147,46 @@ def test_on_a_link_where_everything_vanishes_the_device_is_told_nothing(tmp_path
         assert await one.bench.relink(mark) is not None
 
     through(tmp_path, work)
+
+
+def test_behind_a_foreign_broker_the_probe_adds_what_our_side_would_say() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, NetworkLoop)
+        broker = Broker(loop, 1883)
+        broker.start()
+        wanted, record = declared(), Record()
+        probe = Probe(
+            record, wanted.connection, Address("127.0.0.1", PROBE_PORT), lambda: Address("127.0.0.1", 1883)
+        )
+        await probe.start()
+        side = Behind(wanted.connection, probe)
+        device = Device(loop)
+        bench = Bench(wanted, record, probe, side, VirtualClock(loop, START), device)
+        device.on()
+        assert await bench.link()
+        await bench.configure(revision=3)
+        await bench.command(id="c-1", do="lock")
+        assert await bench.wait(5, 0, branch="result") is not None
+        assert await bench.wait(5, 0, branch="status", test=lambda seen: "config_revision" in seen.body)
+        mark = bench.mark()
+        bench.faults.refuse(refusing=True)
+        bench.cut()
+        await bench.sleep(5)
+        await side.publish("command", b'{"id":"c-2","do":"lock"}', retain=False)
+        bench.faults.refuse(refusing=False)
+        assert await bench.wait(60, mark, branch="result", test=lambda seen: seen.body["id"] == "c-2")
+        mark = bench.mark()
+        await bench.restart(1, forgetting=True)
+        assert await bench.relink(mark)
+        (answer,) = bench.seen(mark, kind="CONNACK")
+        assert answer.remark == "session present taken away by the probe"
+        assert answer.raw[2] == 0
+        again = await bench.wait(60, mark, branch="config", direction=Direction.DOWN)
+        assert again is not None
+        assert again.retain
+        device.client.down()
+        await probe.stop()
+        broker.stop()
+
+    play(run)
