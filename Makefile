@@ -18,6 +18,8 @@ test: ## every test; the coverage of the pure core is reported and has a floor
 	@scripts/environment requirements-dev.txt
 	@scripts/system-packages $(SERVERS)
 	@scripts/node-packages firmware-mocks/lock
+	@scripts/node-packages firmware-mocks/vendor-node
+	@scripts/node-packages tests/validators
 	$(BIN)/pytest $(CORE) --cov --cov-report=term:skip-covered
 	$(BIN)/pytest $(WHOLE)
 

@@ -14,6 +14,7 @@ from gateway.api import (
     health,
     hooks,
     incidents,
+    interface,
     live,
     login,
     pages,
@@ -33,6 +34,9 @@ from gateway.service.means import Means
 
 MAX_BODY_BYTES = 128 * 1024
 """Largest body of any request; the webhook's own limit is lower."""
+
+REPORTS = "conformance"
+"""Below the data folder: reports of the conformance kit that the public catalogue shows."""
 
 _TAGS = [
     {"name": "alerts", "description": "What people must know about, and their answers."},
@@ -68,6 +72,7 @@ def create_app(
     )
     ctx = Context(settings=settings.api, means=means, store=store, journal=journal, own_word=own_word)
     app.state.vaka = ctx
+    app.state.reports = settings.data_dir / REPORTS
     app.state.drawing = Drawing(ctx)
     for module in (
         alerts,
@@ -77,6 +82,7 @@ def create_app(
         login,
         health,
         incidents,
+        interface,
         metrics_route,
         pages,
         people,

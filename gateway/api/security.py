@@ -61,7 +61,8 @@ class HeadersMiddleware:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
                 keep = versioned and message["status"] < 400
                 headers["Cache-Control"] = "public, max-age=31536000, immutable" if keep else "no-store"
                 if self._tls:

@@ -204,7 +204,7 @@ async def serving(
     hand = clock or HandClock()
     given: Clock = hand
     listener = MqttListener(
-        ListenerSettings(port=0, **settings),
+        ListenerSettings(**{"port": 0, **settings}),
         intake,
         RegistryCredentials(registry),
         MANIFESTS,
