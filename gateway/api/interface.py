@@ -33,13 +33,13 @@ async def front() -> RedirectResponse:
 @ROUTER.get("/adapters")
 async def adapters(ctx: Ctx, request: Request) -> Response:
     """Show the adapters that this gateway has loaded, and the products whose reports lie beside its data."""
-    there = list(ctx.walk.table.adapters.values()) if ctx.walk else []
+    there = list((ctx.walk.table.adapters if ctx.walk else {}).values())
     reports: Path = request.app.state.reports
 
     def made() -> Mapping[str, str]:
         return adapter_documents(there, handed_in(reports))
 
-    return _answer("adapters.html", await asyncio.to_thread(made))
+    return _answer("catalogue.html", await asyncio.to_thread(made))
 
 
 @ROUTER.get("/{path:path}")

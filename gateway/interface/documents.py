@@ -53,7 +53,7 @@ def version_documents(version: Version) -> dict[str, str]:
 
 def adapter_documents(adapters: Iterable[Adapter], tested: Iterable[Tested] = ()) -> dict[str, str]:
     """Return the catalogue of adapters and tested products, in both forms."""
-    return _page("adapters.md", catalogue(adapters, tested))
+    return _page("catalogue.md", catalogue(adapters, tested))
 
 
 def write(found: Documents, out: Path) -> int:
