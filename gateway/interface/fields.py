@@ -118,10 +118,8 @@ def _limits(kind: inspect.Type) -> Iterator[str]:
             yield f"{words} {_number(bound)}"
     unit = "characters" if isinstance(kind, inspect.StrType) else "items"
     shortest, longest = getattr(kind, "min_length", None), getattr(kind, "max_length", None)
-    if shortest:
-        yield f"at least {shortest} {unit}"
     if longest is not None:
-        yield f"at most {longest} {unit}"
+        yield f"{shortest} to {longest} {unit}" if shortest else f"at most {longest} {unit}"
 
 
 def _number(bound: float) -> str:

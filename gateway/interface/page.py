@@ -21,12 +21,22 @@ pre{background:var(--soft);padding:.8rem;overflow-x:auto}pre code{overflow-wrap:
 .scroll{overflow-x:auto}table{border-collapse:collapse;margin:.6rem 0}
 th,td{border:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top}
 th{background:var(--soft)}
+td:first-child code{overflow-wrap:normal}
 nav ul{columns:18rem;padding-left:1.2rem}.skip{position:absolute;left:-99rem}.skip:focus{position:static}
 @media print{nav{display:none}pre{white-space:pre-wrap}}
 """
 
 STYLE_HASH = f"sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}"
 """The style's digest as a content security policy names it."""
+
+_FITTED = {
+    "<table>": '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>',
+    "</table>": "</table></div>",
+    "<th>": '<th scope="col">',
+    "<pre>": '<pre tabindex="0">',
+    '.md"': '.html"',
+}
+"""What is wide can be scrolled by keyboard, and a link leads to the page beside instead of its source."""
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -37,10 +47,8 @@ def html(markdown: str) -> str:
     headings = _anchored(tokens)
     title = headings[0][2] if headings else ""
     body = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
-    body = body.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace(
-        "</table>", "</table></div>"
-    )
-    body = body.replace('.md"', '.html"').replace("<th>", '<th scope="col">')
+    for before, after in _FITTED.items():
+        body = body.replace(before, after)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -48,7 +48,7 @@ def _line(version: Version, one: Field) -> str:
     meaning = one.text
     if one.codes and one.codes != ("1.0",):
         meanings = version.codes.get(one.name, {})
-        told = [f"`{code}` {meanings[code]}" if code in meanings else f"`{code}`" for code in one.codes]
+        told = [f"`{code}` - {meanings[code]}" if code in meanings else f"`{code}`" for code in one.codes]
         meaning += f" One of: {'; '.join(told)}."
     if one.default:
         meaning += f" Left out: `{one.default}`."

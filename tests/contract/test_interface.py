@@ -214,7 +214,7 @@ def test_every_code_of_a_closed_list_has_its_meaning_on_the_page() -> None:
     page = published()["v1/index.md"]
     for codes in V1.codes.values():
         for code, meaning in codes.items():
-            assert f"`{code}` {meaning}" in page
+            assert f"`{code}` - {meaning}" in page
 
 
 def test_the_page_has_every_clause_with_its_level() -> None:
