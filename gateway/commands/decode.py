@@ -14,7 +14,10 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.reading import Reading
 from gateway.model.registry import RegistryDocument
 from gateway.model.vocabulary import VOCABULARY
+from gateway.pipeline.decide import REJECTED_MESSAGE
 from gateway.pipeline.decode import Decoded
+from gateway.pipeline.meaning import as_level, slot_of
+from gateway.pipeline.protection import SOS_ROLE
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
 
@@ -27,9 +30,10 @@ class Message:
     """One message to decode: transport, topic, payload, and when it was received if the file says so."""
 
     def __init__(self, found: Mapping[str, Any], outer: Mapping[str, Any]) -> None:
-        self.transport = Transport(str(found.get("transport", outer.get("transport", "mqtt"))))
-        self.topic = str(found.get("topic", outer.get("topic", "")))
         payload = found.get("payload")
+        self.transport = _transport(str(found.get("transport", outer.get("transport", "mqtt"))))
+        topic = found.get("topic", outer.get("topic"))
+        self.topic = _channel(str(outer.get("kind", "")), payload) if topic is None else str(topic)
         self.payload = payload.encode() if isinstance(payload, str) else json.dumps(payload).encode()
         self.retained = bool(found.get("retained", outer.get("retained", False)))
         self.at = _moment(found.get("at", outer.get("at")))
@@ -78,8 +82,11 @@ def decode_messages(
     causes = {alert.cause for alert in changes.alerts.values()}
     for event in changes.events:
         yield _line(event, names, raises=event.id in causes)
-    for frame, _device, reason, clause in changes.quarantine:
-        yield {"quarantine": reason, "clause": clause, "topic": frame.channel}
+    rejected = {alert.device for alert in changes.alerts.values() if alert.text == REJECTED_MESSAGE}
+    for frame, device, reason, clause in changes.quarantine:
+        line = {"quarantine": reason, "clause": clause, "topic": frame.channel}
+        known = {"device": names[device], "raises_alert": device in rejected} if device in names else {}
+        yield {**line, **known}
     for trace in changes.traces:
         if trace.verdict in _STATUS:
             yield {_STATUS[trace.verdict]: trace.reason, "topic": frames[trace.frame - 1].channel}
@@ -88,6 +95,31 @@ def decode_messages(
 HEALTH_SLOTS = frozenset({"link", "fault", "battery", "tamper", "power", "life", "stock", "mechanism"})
 """Levels of the device itself: that they are as they should be is not what a message tells."""
 _STATUS = {"ignored": "ignored", "not_news": "status", "duplicate": "status", "unknown_device": "status"}
+
+
+CHANNELS: dict[str, str] = {
+    "scaip": "sip/scaip",
+    "fhir-bundle": "fhir/bundle",
+    "onvif-xml": "onvif/device/event",
+    "sia-dc09": "sia/dc09",
+}
+"""The channel of a sample that names only its kind."""
+ROLES = {"alarm_button": SOS_ROLE}
+"""Roles as a sample's `assume` writes them."""
+ROLE_KINDS = {"entrance_door": "door_contact"}
+"""What a device that cannot say what it is was enrolled as, by its role."""
+_WRITTEN_AS = {"ble-advertisement": Transport.BLE, "rtsp/http": Transport.HTTP}
+
+
+def _transport(written: str) -> Transport:
+    return _WRITTEN_AS.get(written) or Transport(written)
+
+
+def _channel(kind: str, payload: object) -> str:
+    """Return where a message without a topic would have come in: an advertisement names its address."""
+    if isinstance(payload, Mapping) and isinstance(payload.get("address"), str):
+        return f"ble/adv/{payload['address']}"
+    return CHANNELS.get(kind) or kind.replace("-", "/", 1)
 
 
 def _frame(message: Message, position: int) -> Frame:
@@ -112,9 +144,10 @@ def _expect_change(state: State, decoded: Decoded) -> None:
     """Decode a single message as telling something new: the device is known, and was otherwise before."""
     for item in decoded.items:
         if isinstance(item, Reading) and VOCABULARY[item.type].slot not in HEALTH_SLOTS:
-            device = state.registry.device_named(decoded.adapter, item.native_id)
-            if device is not None:
-                state.status(device.id).slots[VOCABULARY[item.type].slot] = "unknown"
+            watched = state.watched(decoded.adapter, item.native_id)
+            if watched is not None:
+                meant = as_level(item, watched.device.kind, watched.enrolment.role)
+                watched.status.slots[VOCABULARY[meant.type].slot or slot_of(meant)] = "unknown"
 
 
 def _line(event: Event, names: Mapping[str, str], *, raises: bool) -> dict[str, Any]:
@@ -139,6 +172,8 @@ def _enrol(
                 names.setdefault(
                     (result.adapter, item.native_id), (f"device-{len(names) + 1}", item.kind.value)
                 )
+        if result.failure and result.adapter and result.native_id:
+            names.setdefault((result.adapter, result.native_id), (f"device-{len(names) + 1}", "unknown"))
     document = RegistryDocument.of(
         {
             "tenant": [{"id": TENANT, "name": "decode"}],
@@ -156,7 +191,13 @@ def _enrol(
             ],
             "person": [{"ref": PERSON, "home": HOME}],
             "device": [
-                {"id": name, "tenant": TENANT, "adapter": adapter, "native_id": native_id, "kind": kind}
+                {
+                    "id": name,
+                    "tenant": TENANT,
+                    "adapter": adapter,
+                    "native_id": native_id,
+                    "kind": ROLE_KINDS.get(str(assumed.get("role")), kind) if kind == "unknown" else kind,
+                }
                 for (adapter, native_id), (name, kind) in names.items()
             ],
             "enrolment": [
@@ -166,7 +207,7 @@ def _enrol(
                     "person": PERSON,
                     "since": since,
                     "supervised": bool(assumed.get("supervised", True)),
-                    "role": str(assumed.get("role", "")),
+                    "role": ROLES.get(role := str(assumed.get("role", "")), role),
                 }
                 for name, _kind in names.values()
             ],

@@ -21,3 +21,12 @@ def to_utc(moment: datetime) -> datetime | None:
         return moment.astimezone(UTC)
     except OverflowError:
         return None
+
+
+def from_iso(text: str) -> datetime | None:
+    """Return the moment of an ISO 8601 text with its offset; None for anything else, a local time too."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return to_utc(moment) if moment.tzinfo else None

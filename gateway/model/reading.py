@@ -1,6 +1,7 @@
 """Reading: what the vendor said, decoded and not yet believed."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -13,7 +14,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `native_id` is the device as the vendor names it. `key` is the protocol's own idempotency key
     ("" where it has none): equal keys of one device are one event, however often it is sent.
     `happened` is False for a level that the device merely repeats: such a reading is news only when
-    its type's slot changes. `occurred_at` is None when the vendor gives no time.
+    its type's slot changes. `occurred_at` is None when the vendor gives no time. `packet` is a counter
+    too small to be a key: the same one, heard again within seconds, is the same message.
     """
 
     native_id: str
@@ -25,6 +27,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str = ""
     sequence: int | None = None
     happened: bool = True
+    packet: str = ""
 
 
 class Ignored(msgspec.Struct, frozen=True):
@@ -32,3 +35,11 @@ class Ignored(msgspec.Struct, frozen=True):
 
     native_id: str
     reason: str
+
+
+class CommandResult(Ignored, frozen=True, kw_only=True):
+    """What a device says came of the command with this id: no reading of the home, so no event either."""
+
+    id: str
+    outcome: Literal["done", "rejected", "expired", "failed"]
+    told: str = ""

@@ -10,6 +10,9 @@ from gateway.model.vocabulary import VOCABULARY, ClockQuality, EventType
 
 REPEAT_WINDOW = timedelta(minutes=10)
 """How long an identical payload with the duplicate flag, from a protocol without ids, is a re-sent one."""
+PACKET_WINDOW = timedelta(seconds=10)
+"""How long the same small counter, heard again, is the same message: an advertisement is sent in a burst of
+seconds, and its counter of eight bits comes round only after 256 messages."""
 RECENT_PAYLOADS = 8
 NEVER_TAKEN_FOR_A_REPEAT = frozenset({"alarm.manual", "fall.detected", "button.pressed"})
 """Calls for help: one counted twice is harmless, one taken for a repeat is not."""
@@ -68,19 +71,27 @@ def why_not_news(hearing: Hearing, acted: dict[str, str]) -> str | None:
 
 
 def sent_again(hearing: Hearing) -> bool:
-    """Tell whether a protocol without ids sent this again after a lost acknowledgement (its DUP flag)."""
-    reading = hearing.reading
+    """Tell whether a protocol without ids sent this again: its DUP flag, or its counter heard just now."""
+    reading, frame = hearing.reading, hearing.frame
+    if reading.packet:
+        before = _last_heard(hearing, f"packet {reading.packet}:{reading.type}")
+        return before is not None and frame.received_at - before <= PACKET_WINDOW
     if reading.key or not reading.happened or reading.type in NEVER_TAKEN_FOR_A_REPEAT:
         return False
-    frame, recent = hearing.frame, dict(hearing.status.recent)
     digest = blake2b(frame.payload, key=frame.channel.encode()[:64], digest_size=8).hexdigest()
-    digest = f"{digest}:{reading.type}"
-    before = recent.pop(digest, None)
-    recent[digest] = frame.received_at
+    before = _last_heard(hearing, f"{digest}:{reading.type}")
+    return frame.duplicate and before is not None and frame.received_at - before <= REPEAT_WINDOW
+
+
+def _last_heard(hearing: Hearing, mark: str) -> datetime | None:
+    """Return when the device last sent what a mark stands for, and remember that it did now."""
+    recent = dict(hearing.status.recent)
+    before = recent.pop(mark, None)
+    recent[mark] = hearing.frame.received_at
     while len(recent) > RECENT_PAYLOADS:
         recent.pop(next(iter(recent)))
     hearing.status.recent = recent
-    return frame.duplicate and before is not None and frame.received_at - before <= REPEAT_WINDOW
+    return before
 
 
 def _why_not_level(hearing: Hearing, acted: dict[str, str]) -> str | None:

@@ -51,6 +51,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     clock: ClockQuality = ClockQuality.NONE
     key: str = ""
     happened: bool = True
+    packet: str = ""
 
 
 class DeviceLine(_Line, frozen=True, kw_only=True, tag="device"):

@@ -88,6 +88,7 @@ class Readings:
                     clock=one.clock,
                     key=self._names.ref(one.key),
                     happened=one.happened,
+                    packet=one.packet,
                 )
             )
         return found

@@ -90,6 +90,7 @@ def _reading(said: Said) -> Reading:
         clock=said.clock,
         key=said.key,
         happened=said.happened,
+        packet=said.packet,
     )
 
 

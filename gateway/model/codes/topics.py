@@ -1,0 +1,102 @@
+"""Event topics of networked cameras (the open topic tree and what vendors hang below it) as our words."""
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+
+import msgspec
+
+from gateway.model.vocabulary import VOCABULARY, HealthValues, Values
+
+TRUE = frozenset({"1", "true", "active", "high", "on", "yes"})
+FALSE = frozenset({"0", "false", "inactive", "low", "off", "no"})
+"""How states are written; every value on the wire is text."""
+KEPT = frozenset(
+    {"port", "sensor", "channel", "areaid", "state", "active", "source", "videosource", "logicalstate"}
+    | {"classtypes", "disk_id", "ismotion", "triggered", "doortoken", "inputtoken", "token", "tampering"}
+    | {"videosourcetoken", "videosourceconfigurationtoken", "device", "id", "failed", "accessed", "value"}
+)
+"""Items that describe a port, a channel or a state; a rule's or a person's name is not among them."""
+
+
+class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one topic says: `on` and `off` for the state of `item`, or `values` word by word.
+
+    `person` replaces the two words when the object is classed as a human; `reason` alone says why the
+    topic is not used.
+    """
+
+    path: str
+    item: tuple[str, ...] = ("state", "active", "value", "logicalstate")
+    on: str = ""
+    off: str = ""
+    values: dict[str, str] = {}
+    person: tuple[str, ...] = ()
+    code: str = ""
+    reason: str = ""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A word of the vocabulary, or the reason why a known topic says none; both "" for an unknown state."""
+
+    word: str = ""
+    reason: str = ""
+    state: str = ""
+
+
+def _read() -> dict[str, Topic]:
+    found = tomllib.loads(files(__package__).joinpath("topics.toml").read_text("utf-8"))
+    return {row.path: row for row in msgspec.convert(found["topic"], list[Topic])}
+
+
+TOPICS: dict[str, Topic] = _read()
+"""Every known topic by its path without namespaces."""
+
+
+def bare(topic: str) -> str:
+    """Return a topic without namespaces: prefixes (`tns1:Device`) or levels (`tns:onvif/Device`)."""
+    parts = topic.strip().strip("/").split("/")
+    return "/".join(part.rpartition(":")[2] for part in parts if not part.startswith("tns:"))
+
+
+def find(path: str) -> Topic | None:
+    """Return the row of a topic or of the nearest one above it."""
+    parts = path.split("/")
+    for length in range(len(parts), 0, -1):
+        row = TOPICS.get("/".join(parts[:length]))
+        if row is not None:
+            return row
+    return None
+
+
+def say(row: Topic, data: Mapping[str, str]) -> Said:
+    """Return what a topic's data items mean; names and states are compared without case."""
+    if row.reason:
+        return Said(reason=row.reason)
+    items = {name.lower(): value.strip().lower() for name, value in data.items()}
+    state = next((items[name] for name in row.item if name in items), "")
+    if row.values:
+        return Said(word=row.values.get(state, ""), state=state)
+    on, off = row.on, row.off
+    if row.person and items.get("classtypes"):
+        if "human" not in items["classtypes"]:
+            return Said(reason="what was seen is not a person", state=state)
+        on, off = row.person
+    if state in TRUE or (state.isdecimal() and int(state[:9]) > 0):
+        return Said(word=on, state=state)
+    if state in FALSE:
+        return Said(word=off, reason="" if off else "the state ended", state=state)
+    return Said(state=state)
+
+
+def values_of(row: Topic, word: str, items: Mapping[str, str]) -> Values:
+    """Return the values of a word with those items that say nothing of a person."""
+    details: dict[str, str | int | float | bool] = {
+        name[:64]: value[:128] for name, value in items.items() if name.lower() in KEPT and value.strip()
+    }
+    kind = VOCABULARY[word].values
+    return (
+        HealthValues(code=row.code or None, details=details)
+        if kind is HealthValues
+        else kind(details=details)
+    )
