@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from typer.testing import CliRunner
 
 from adapters.vaka import ADAPTER
+from gateway.commands.interface import app
 from gateway.contract import Undecodable
 from gateway.contract.adapter import Manifest
 from gateway.interface.documents import adapter_documents, all_documents, published
@@ -347,3 +349,15 @@ def test_values_common_to_all_data_are_told_once() -> None:
     page = published()["v1/index.md"]
     for field in Values.__struct_fields__:
         assert page.count(f"\n| `{field}` |") == 1
+
+
+def test_the_command_writes_every_document_and_says_in_one_line_what_it_cannot_write(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["write", "--out", str(tmp_path / "made")])
+    assert done.exit_code == 0
+    assert (tmp_path / "made" / "v1" / "index.html").read_text("utf-8") == published()["v1/index.html"]
+    assert (tmp_path / "made" / "catalogue.md").is_file()
+    (tmp_path / "a file").write_text("")
+    done = CliRunner().invoke(app, ["write", "--out", str(tmp_path / "a file")])
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert "a file" in done.stderr
