@@ -34,6 +34,8 @@ _ALARM_EVENTS = {"alarm": "detected", "alarm_off": "cleared"}
 _LINKS = {b"true": "device.online", b"false": "device.offline"}
 _STATUSES = frozenset({"NotifyStatus", "NotifyFullStatus"})
 _MAX_COMPONENTS = 128
+NULL = b"null"
+"""What stands for a part that is not there."""
 Items = list[Reading | Ignored]
 
 
@@ -140,7 +142,7 @@ def _status(params: msgspec.Raw, device: str) -> Items:
         reason = f"{len(parts)} components in one status"
         raise Undecodable(reason, clause="SH-FIELD", native_id=device)
     raw = parts.pop("ts", None)
-    at = moment(read(raw, float | None, device, "$.params.ts")) if raw is not None else None
+    at = moment(read(raw, float, device, "$.params.ts")) if raw is not None and bytes(raw) != NULL else None
     found: Items = []
     for name, status in parts.items():
         found += _component(device, name, status, at, f"$.params['{name[:64]}']")
@@ -152,11 +154,9 @@ def _component(
 ) -> Iterator[Reading | Ignored]:
     kind = name.partition(":")[0]
     read_kind = _COMPONENTS.get(kind)
-    if read_kind is None:
+    if read_kind is None or bytes(raw) == NULL:
         return
-    said = read(raw, Status | None, device, path)
-    if said is None:
-        return
+    said = read(raw, Status, device, path)
     yield from read_kind(_part(device, name), name, said, at)
     if said.errors is not None:
         code = f"{name[:60]} {said.errors[0][:60]}" if said.errors else ""
