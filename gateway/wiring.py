@@ -30,6 +30,7 @@ from gateway.rule_files import joined, own_rules
 from gateway.service.auditor import Watched
 from gateway.service.board import Board
 from gateway.service.clock import SystemClock
+from gateway.service.commander import LISTENER, Commander
 from gateway.service.deadman import DeadMan
 from gateway.service.dispatch import Dispatcher
 from gateway.service.engine import Engine, Machinery, Observer
@@ -40,7 +41,7 @@ from gateway.service.reach import Reachability
 from gateway.service.signing import Signer
 from gateway.service.watching import Watching
 from gateway.stores.contacts import SqliteContacts
-from gateway.stores.keys import push_key, signing_key
+from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
@@ -49,6 +50,7 @@ from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
 from gateway.transports.mqtt_listener.credentials import RegistryCredentials, hash_secret, new_password
 from gateway.transports.mqtt_publish import Sender, publish
+from gateway.transports.outward import by_broker, by_listener
 from gateway.transports.webhook import webhook_router
 
 log = logging.getLogger(__name__)
@@ -111,6 +113,8 @@ class Gateway:
             self.dispatcher.report,
         )
         self.watching = Watching(settings.watch, watched, self.metrics)
+        self._commander = self._make_commander()
+        observers.append(self._commander)
         self.server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
         self._parts: list[asyncio.Task[None]] = []
@@ -177,6 +181,7 @@ class Gateway:
         """Start the parts one after the other; what must be stopped goes on the stack."""
         self._part(self.dispatcher.run(), "dispatch")
         self._part(self.reach.run(), "reach")
+        self._part(self._commander.run(), "commands")
         await self._take_registry()
         if self.listener is not None:
             stack.push_async_callback(self.listener.stop)
@@ -236,6 +241,17 @@ class Gateway:
             phone=PHONES[channels.phone.provider](channels.phone) if channels.phone else None,
         )
 
+    def _make_commander(self) -> Commander:
+        """Return what sends commands and configurations, by every way that devices are reached by."""
+        ways = {f"broker:{client.name}": by_broker(client) for client in self.brokers}
+        if self.listener is not None:
+            ways[LISTENER] = by_listener(self.listener)
+        granter = grant_signer(self.settings.data_dir)
+        made = Commander(ways, self.board, self.walk.manifests, granter, self.intake, self.clock)
+        if self.listener is not None:
+            self.listener.on_acknowledged(made.acknowledged)
+        return made
+
     def _make_dead_man(self) -> DeadMan | None:
         """Return the synthetic alarm's sender, where a device of ours can reach our own listener."""
         settings, adapters = self.settings, {adapter.manifest.id for adapter in self.adapters}
@@ -255,12 +271,11 @@ class Gateway:
         await publish(Sender(host, port, BUTTON, self._password, certificate), topic, payload)
 
     def _make_listener(self) -> MqttListener:
-        manifests = {adapter.manifest.id: adapter.manifest for adapter in self.adapters}
         return MqttListener(
             self.settings.listener,
             self.intake,
             RegistryCredentials(self.registry),
-            manifests,
+            self.walk.manifests,
             self._sessions,
             self.clock,
         )

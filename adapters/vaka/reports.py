@@ -8,7 +8,7 @@ from adapters.vaka.faults import ENVELOPE_CLAUSES, DecodeFault, undecodable
 from adapters.vaka.wire import CLOCK, moment
 from adapters.vaka.words import WORDS
 from gateway.contract import Undecodable
-from gateway.model.reading import Ignored, Reading
+from gateway.model.reading import CommandResult, Ignored, Reading
 from gateway.model.vocabulary import ClockQuality, DeviceKind, HealthValues, battery_word
 from gateway.model.wire import MEASUREMENTS, Batch, Measurement, Result, Status
 
@@ -96,11 +96,19 @@ def _measured(native_id: str, place: int, item: Measurement) -> Reading:
     )
 
 
-def result(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
-    """Read the outcome of a command, which nothing in the gateway waits for yet."""
+def result(payload: bytes, native_id: str) -> Sequence[CommandResult]:
+    """Read the outcome of a command; the gateway matches it with the command by its id."""
     try:
         payload.decode()
         said = _decode_result(payload)
     except DecodeFault as error:
         raise undecodable(error, native_id, clause="VDI-RES-01", payload=payload) from None
-    return (Ignored(native_id, f"result of a command: {said.outcome}"),)
+    return (
+        CommandResult(
+            native_id=native_id,
+            reason=f"result of a command: {said.outcome}",
+            id=said.id,
+            outcome=said.outcome,
+            told=said.reason or "",
+        ),
+    )

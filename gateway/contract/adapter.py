@@ -16,7 +16,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     with `{native_id}` in it, and `inbox` the filter it may subscribe to ("" for none). `urgent` are
     byte strings that mark a frame which must overtake others on its way to the disk. `sources` are
     the interface documents with their versions, `variants` the products and firmware they speak of,
-    `tested_with` what it has really been tried on, and `traps` what a reader must know.
+    `tested_with` what it has really been tried on, and `traps` what a reader must know. Where the product
+    takes the standard interface's own commands, `commands` names them and `command_topic` where they go
+    (`{native_id}` in it); `config_topic` is where it takes its retained configuration.
     """
 
     id: str
@@ -31,6 +33,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[str, ...] = ()
     tested_with: tuple[str, ...] = ()
     traps: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    command_topic: str = ""
+    config_topic: str = ""
 
 
 class Adapter(Protocol):

@@ -12,7 +12,9 @@ class DeviceStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `slots` holds each state slot's present event type and `since` when it was entered. `newest_at`
     is the latest device time of all its events, the watermark that makes most events provably new.
-    `recent` holds digests of its last payloads, for protocols without an idempotency key. The
+    `recent` holds digests of its last payloads, for protocols without an idempotency key. `ingress` is the
+    way in that it last came by. `silent_s` is how long it was silent past what it promised, of all the time
+    since `watched_since`; `late` and `rejected` count events that came late and frames in quarantine. The
     containers are replaced, never changed, so that a shallow copy is a true picture.
     """
 
@@ -24,6 +26,13 @@ class DeviceStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     battery_percent: float | None = None
     uncertain: list[str] = []
     recent: dict[str, datetime] = {}
+    firmware: str = ""
+    link_quality: float | None = None
+    ingress: str = ""
+    watched_since: datetime | None = None
+    silent_s: float = 0.0
+    late: int = 0
+    rejected: int = 0
 
     @property
     def offline(self) -> bool:

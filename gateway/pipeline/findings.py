@@ -11,10 +11,18 @@ from gateway.pipeline.choice import unreachable
 from gateway.pipeline.coverage import Gap, coverage, coverage_ahead
 from gateway.pipeline.duty import Crew
 from gateway.pipeline.state import State
+from gateway.pipeline.twin import stuck
 
 STANDING = timedelta(hours=24)
 """An alarm that is open for longer stands (alert rules, 5.6, S11)."""
-LOOKED = ("standing_alarms", "coverage_now", "coverage_gap", "staff_unreachable", "nobody_reachable")
+LOOKED = (
+    "standing_alarms",
+    "coverage_now",
+    "coverage_gap",
+    "staff_unreachable",
+    "nobody_reachable",
+    "config_stuck",
+)
 """The kinds that are looked for in the state."""
 
 Values = dict[str, str | int | float | bool]
@@ -32,7 +40,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def looked(state: State) -> list[Finding]:
     """Return all that is found now of these kinds, except about the synthetic tenant."""
-    found = [*_standing(state), *_coverage(state), *_phones(state)]
+    found = [*_standing(state), *_coverage(state), *_phones(state), *_twins(state)]
     return [one for one in found if one.tenant != SYNTHETIC]
 
 
@@ -78,3 +86,13 @@ def _phones(state: State) -> Iterator[Finding]:
         if on and len(lost) == len(on):
             reason = f"all {len(on)} on duty in {team.id} cannot be reached"
             yield Finding(kind="nobody_reachable", subject=team.id, tenant=tenant, reason=reason)
+
+
+def _twins(state: State) -> Iterator[Finding]:
+    """Yield the devices that do not take up the configuration that was set for them."""
+    for one in stuck(state):
+        wanted = one.desired.revision if one.desired else 0
+        reason = f"revision {wanted} is set, the device reports {one.reported or 'none'}"
+        tenant = state.registry.devices[one.device].tenant
+        values: Values = {"device": one.device, "n": wanted}
+        yield Finding(kind="config_stuck", subject=one.device, tenant=tenant, reason=reason, values=values)

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 
 from gateway.model.event import Event, event_id
 from gateway.model.frame import Frame
-from gateway.model.reading import Ignored, Reading
+from gateway.model.reading import CommandResult, Ignored, Reading
 from gateway.model.registry import Device, Enrolment
 from gateway.model.status import DeviceStatus, Discovered
 from gateway.model.trace import Trace, Verdict
 from gateway.model.vocabulary import ClockQuality
+from gateway.pipeline.commanding import outcome
 from gateway.pipeline.decode import Decoded
+from gateway.pipeline.health import hear, late, note
+from gateway.pipeline.meaning import as_happening, as_level, repeated
 from gateway.pipeline.news import ANCIENT_AFTER, Hearing, sent_again, why_not_news
-from gateway.pipeline.state import State
+from gateway.pipeline.state import State, Watched
 
 SENT_BEFORE = "the same event was received before"
 ANCIENT_AFTER_S = ANCIENT_AFTER.total_seconds()
@@ -48,27 +51,33 @@ def normalise(
     told = False
     acted: dict[str, str] = {}
     for index, item in enumerate(decoded.items):
-        if isinstance(item, Ignored):
+        if isinstance(item, Ignored) and not isinstance(item, CommandResult):
             remarks.append(Trace(frame.position, "decode", Verdict.IGNORED, item.reason))
             continue
         watched = state.watched(decoded.adapter, item.native_id)
+        if isinstance(item, CommandResult):
+            remarks += _result(state, frame, watched, item)
+            continue
         if watched is None:
             remarks.append(_discover(state, frame, decoded.adapter, item))
             continue
         device, status = watched.device, watched.status
+        item = as_level(item, device.kind, watched.enrolment.role)
         if not frame.retained and item.type != "device.offline":
-            status.last_seen_at = frame.received_at
+            hear(status, frame, watched.enrolment)
+        note(state, watched, item, frame)
         state.touched(status)
         identity = _identity(device, item) if item.key else _frame_identity(device, frame, index)
         hearing = Hearing(status, frame, item)
         if identity in known or state.uncommitted(identity) or sent_again(hearing):
             remarks.append(_remark(frame, Verdict.DUPLICATE, SENT_BEFORE, device))
             continue
-        reason = _note(hearing, acted)
+        reason = _note(hearing, acted) or repeated(item, status)
         if reason is not None:
             remarks.append(_remark(frame, Verdict.NOT_NEWS, reason, device))
             continue
         told = True
+        status.late += late(hearing.said_at, frame)
         yield _event(hearing, device, watched.enrolment, identity, now)
     if not told:
         for remark in remarks:
@@ -105,7 +114,7 @@ def _remark(frame: Frame, verdict: Verdict, reason: str, device: Device) -> Trac
 
 
 def _event(hearing: Hearing, device: Device, enrolment: Enrolment, identity: str, now: datetime) -> Event:
-    frame, reading = hearing.frame, hearing.reading
+    frame, reading = hearing.frame, as_happening(hearing.reading, device.kind, enrolment.role)
     late_s = (frame.received_at - hearing.said_at).total_seconds()
     wrong = not -FUTURE_AFTER_S <= late_s <= ANCIENT_AFTER_S
     return Event(
@@ -124,6 +133,14 @@ def _event(hearing: Hearing, device: Device, enrolment: Enrolment, identity: str
         values=reading.values,
         sequence=reading.sequence,
     )
+
+
+def _result(state: State, frame: Frame, watched: Watched | None, item: CommandResult) -> Iterator[Trace]:
+    """Match the result of a command; yields what is wrong with it, if something is."""
+    if watched is None:
+        yield Trace(frame.position, "normalise", Verdict.IGNORED, "a command's result of an unknown device")
+    elif reason := outcome(state, frame, watched.device, item):
+        yield _remark(frame, Verdict.NOT_NEWS, reason, watched.device)
 
 
 def _discover(state: State, frame: Frame, adapter: str, reading: Reading) -> Trace:

@@ -18,6 +18,7 @@ from gateway.model.people import Context
 from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace
+from gateway.pipeline.equipment import Equipment
 from gateway.pipeline.people import People
 from gateway.pipeline.timers import Timers, with_subjects
 
@@ -30,7 +31,9 @@ DELIVERY_OWNER = "delivery"
 """Owner of the timers that wait for the proof of a delivery; their subject is an alert."""
 POLICY_OWNER = "policy"
 """Owner of the timers by which escalation policies are checked again."""
-NO_RULES = frozenset({ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER})
+ORDER_OWNER = "command"
+"""Owner of the timers by which commands end; their subject is a command."""
+NO_RULES = frozenset({ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER, ORDER_OWNER})
 """Owners of timers that are no rule's, and that no rule's end disarms."""
 
 
@@ -79,6 +82,7 @@ class State:
         self._watched: dict[tuple[str, str], Watched] = {}
         self.people = People(snapshot.records, self.put_record)
         self.contexts = self.people.contexts
+        self.equipment = Equipment(snapshot.records, self.put_record)
         self.reach = self.people.reach
         for timer in with_subjects(iter(snapshot.timers.values()), self._known_as):
             self._timers.put(timer)

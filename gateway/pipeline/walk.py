@@ -10,7 +10,7 @@ from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.registry import Device, Registry, RegistryDocument
 from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
-from gateway.pipeline import flood, incident, watch
+from gateway.pipeline import commanding, flood, incident, watch
 from gateway.pipeline.answer import answer, expired
 from gateway.pipeline.arrival import witness
 from gateway.pipeline.coverage import refuse_hollow
@@ -30,10 +30,13 @@ from gateway.pipeline.normalise import doubtful, normalise
 from gateway.pipeline.plan import people
 from gateway.pipeline.receipt import receipt
 from gateway.pipeline.route import route
-from gateway.pipeline.state import ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER, State
+from gateway.pipeline.state import ALERT_OWNER, DELIVERY_OWNER, ORDER_OWNER, POLICY_OWNER, State
+from gateway.pipeline.twin import twin
 
 OF_PEOPLE = ("people/", "context/", "staff/")
 """Channels of frames that tell of people at work, and not of one alert."""
+OF_DEVICES = ("command/", "twin/")
+"""Channels of frames by which somebody wants something of a device, and of the proofs that it went out."""
 AWAY_AFTER = timedelta(seconds=30)
 """A gateway that heard nothing for longer before it started had been away: silence until then is its own."""
 
@@ -48,6 +51,7 @@ class Walk:
         self.table = AdapterTable(adapters)
         self.rules = RuleBook(rules)
         self.channels = tuple(channels)
+        self.manifests = {adapter.manifest.id: adapter.manifest for adapter in adapters}
 
     def read(self, frame: Frame) -> Decoded:
         """Decode a frame; inputs made inside the house have nothing to decode."""
@@ -73,6 +77,9 @@ class Walk:
             for home, kind in people(state, frame):
                 judge_context(state, self.rules, home, kind, frame)
             watch.soon(state)
+        elif frame.channel.startswith(OF_DEVICES):
+            take = twin if frame.channel.startswith("twin/") else commanding.command
+            take(state, frame, self.manifests)
         elif frame.transport is Transport.PERSON:
             answer(state, frame)
         elif frame.transport is Transport.CLOCK:
@@ -105,6 +112,9 @@ class Walk:
         step = "transport" if frame.fault else "decode"
         state.trace(Trace(frame.position, step, Verdict.QUARANTINED, decoded.failure, decoded.clause, name))
         if device is not None and device.id in state.registry.enrolments:
+            status = state.status(device.id)
+            status.rejected += 1
+            state.touched(status)
             judge_rejection(state, device, frame, decoded.failure, decoded.clause)
 
     def _tick(self, state: State, frame: Frame) -> None:
@@ -130,6 +140,8 @@ class Walk:
             change_of_hours(state, timer, frame)
         elif timer.owner == DELIVERY_OWNER:
             overdue(state, timer, frame)
+        elif timer.owner == ORDER_OWNER:
+            commanding.expire(state, timer, frame)
         else:
             judge_timer(state, self.rules, timer, frame)
 

@@ -13,8 +13,9 @@ import msgspec
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertState
-from gateway.model.registry import WHOLE_TENANT, Registry, RegistryDocument
+from gateway.model.registry import WHOLE_TENANT, Device, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered
+from gateway.pipeline.equipment import Equipment
 from gateway.pipeline.people import People
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -115,6 +116,7 @@ class Board:
         self.statuses: dict[str, DeviceStatus] = {}
         self.discovered: dict[str, Discovered] = {}
         self.people = People({}, _kept_already)
+        self.equipment = Equipment({}, _kept_already)
         self._alerts: dict[str, Alert] = {}
         self._subscriptions: set[Subscription] = set()
         self._queue_limit = queue_limit
@@ -129,6 +131,7 @@ class Board:
         """Take over the state as of the last commit; whoever listens must read everything again."""
         self.registry = Registry.of(snapshot.registry)
         self.people = People(snapshot.records, _kept_already)
+        self.equipment = Equipment(snapshot.records, _kept_already)
         # Copies: the engine changes its own in place, and people see only what was committed.
         self.statuses = {key: copy(status) for key, status in snapshot.statuses.items()}
         self.discovered = {key: copy(device) for key, device in snapshot.discovered.items()}
@@ -144,6 +147,7 @@ class Board:
         self.statuses.update(changes.statuses)
         for key, body in changes.records.items():
             self.people.take(key, body)
+            self.equipment.take(key, body)
         self._discover(changes.discovered)
         for key, alert in changes.alerts.items():
             if _is_open(alert):
@@ -158,6 +162,14 @@ class Board:
     def open_alerts(self) -> list[Alert]:
         """Return the open alerts: most severe first, then by the nearest deadline, then the oldest."""
         return sorted(self._alerts.values(), key=urgency)
+
+    def device(self, name: str) -> Device | None:
+        """Return a registered device."""
+        return self.registry.devices.get(name)
+
+    def status(self, name: str) -> DeviceStatus | None:
+        """Return the latest word of a device."""
+        return self.statuses.get(name)
 
     def alert(self, alert_id: str) -> Alert | None:
         """Return an open alert."""

@@ -1,13 +1,18 @@
 """The keys that a gateway makes for itself at its first start: files that only its user may read."""
 
 import os
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_bytes
 
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from py_vapid import Vapid02, b64urlencode
 
 from gateway.contract import ConfigurationError, StoreUnavailableError
+from gateway.model.wire import Grant, GrantKey
 
 SIGNING_BYTES = 32
 OWNER_ONLY = 0o600
@@ -30,6 +35,36 @@ class PushKey:
         """Return the header that a push service asks for; `expires_at` in epoch seconds, within 24 h."""
         claims: dict[str, str | int] = {"aud": audience, "sub": subject, "exp": expires_at}
         return str(self._vapid.sign(claims)["Authorization"])
+
+
+class GrantSigner:
+    """The key by which devices know that a grant is this gateway's (Ed25519, RFC 8032)."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        public = self._key.public_key().public_bytes_raw()
+        x = _base64url(public)
+        self.key = GrantKey(kid=_base64url(sha256(public).digest())[:16], x=x)
+
+    def sign(self, grant: Grant) -> str:
+        """Return the grant as a JWS in compact serialization (RFC 7515, RFC 8037); always the same bytes."""
+        header = msgspec.json.encode({"alg": "EdDSA", "kid": self.key.kid})
+        said = f"{_base64url(header)}.{_base64url(msgspec.json.encode(grant))}"
+        return f"{said}.{_base64url(self._key.sign(said.encode()))}"
+
+
+def grant_signer(folder: Path) -> GrantSigner:
+    """Return the signer of grants; its key is made at the first start, and every device must be told it."""
+    path = folder / "grant.key"
+    try:
+        return GrantSigner(_kept(path, lambda: token_bytes(SIGNING_BYTES)))
+    except ValueError as error:
+        allowed = "the key made here"
+        raise ConfigurationError(f"{path}: found no Ed25519 seed of 32 bytes; allowed: {allowed}") from error
+
+
+def _base64url(found: bytes) -> str:
+    return urlsafe_b64encode(found).rstrip(b"=").decode()
 
 
 def signing_key(folder: Path) -> bytes:

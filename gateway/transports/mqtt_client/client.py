@@ -83,6 +83,17 @@ class BrokerClient:
         """Connections after the first one that the broker accepted."""
         return self.standing.reconnects
 
+    async def publish(
+        self, topic: str, payload: bytes, *, retain: bool, expiry_s: float | None = None
+    ) -> None:
+        """Send a message to devices, QoS 1; returns when the broker has it.
+
+        Raises Refused when the broker refuses it, OSError while there is no connection, TimeoutError.
+        """
+        if self._link is None or not self.standing.connected:
+            raise ConnectionError(f"broker {self.name} is not connected")
+        await self._link.outflow.publish(topic, payload, retain=retain, expiry_s=expiry_s)
+
     async def run(self) -> None:
         """Stay connected until cancelled; then tell the broker that the gateway stops."""
         if not (self._settings.url.startswith("mqtts:") or is_loopback(self._address[0])):

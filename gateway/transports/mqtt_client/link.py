@@ -9,6 +9,7 @@ from mqtt5 import (
     ConnAckReasonCode,
     DisconnectPacket,
     PingReqPacket,
+    PubAckPacket,
     PubCompPacket,
     PublishPacket,
     PubRelPacket,
@@ -19,6 +20,7 @@ from gateway.config import BrokerSettings
 from gateway.contract import Clock, Intake
 from gateway.model.frame import Frame, Transport
 from gateway.transports.mqtt_client.inflow import Inflow
+from gateway.transports.mqtt_client.outflow import Outflow
 from gateway.transports.mqtt_client.packets import MAX_PACKET_BYTES, connect_packet, status_packet
 from gateway.transports.mqtt_client.refusals import Ending, disconnected, refused, unexplained
 from gateway.transports.mqtt_client.standing import Standing
@@ -58,6 +60,7 @@ class Link(asyncio.Protocol):
         self._inflow = Inflow(
             settings, intake, standing, write=self._write, pause=self._pause, resume=self._resume
         )
+        self.outflow = Outflow(self._send, settings.protocol)
         self._ending = unexplained(settings)
         self._keep_alive_s: float = settings.keep_alive_s
         self._greeted = False
@@ -77,6 +80,7 @@ class Link(asyncio.Protocol):
         if self._timer:
             self._timer.cancel()
         self._inflow.stop()
+        self.outflow.stop()
         self._subscriptions.stop()
         self._standing.connected = False
         if exc is not None and self._ending.unexplained:
@@ -129,6 +133,8 @@ class Link(asyncio.Protocol):
                 self._answered(packet)
             elif isinstance(packet, SubAckPacket):
                 self._subscriptions.answered(packet)
+            elif isinstance(packet, PubAckPacket):
+                self.outflow.acknowledged(packet)
             elif isinstance(packet, PubRelPacket):
                 self._send(PubCompPacket(packet.packet_id))
             elif isinstance(packet, DisconnectPacket):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 
 from gateway.config import ListenerSettings
@@ -60,6 +60,10 @@ class MqttListener:
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
         self.tick_s = TICK_S
+
+    def on_acknowledged(self, told: Callable[[str, bytes], None]) -> None:
+        """Tell of every message of QoS 1 that a device has acknowledged: its topic and payload."""
+        self._book.on_acknowledged = told
 
     @property
     def port(self) -> int:

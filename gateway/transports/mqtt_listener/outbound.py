@@ -88,7 +88,7 @@ class Outbound:
         number = self._in_flight.pop(packet_id, None)
         if number is None:
             return False
-        self._book.done(self._session, number)
+        self._book.acknowledged(self._session, number)
         self.pump()
         return True
 

@@ -55,6 +55,7 @@ class SessionBook:
         self._tree: FilterTree[tuple[Session, Subscription]] = FilterTree()
         self._retained: dict[str, Retained] = {}
         self._kept: set[str] = set()
+        self.on_acknowledged: Callable[[str, bytes], None] | None = None
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -208,6 +209,13 @@ class SessionBook:
             if qos and not self._room(session, message.topic, retain=True):
                 return
             self.send(session, message, qos)
+
+    def acknowledged(self, session: Session, number: int) -> None:
+        """The device has a message: tell who wants to know, and forget it."""
+        message = session.waiting.get(number)
+        if message is not None and self.on_acknowledged is not None:
+            self.on_acknowledged(message.topic, message.payload)
+        self.done(session, number)
 
     def done(self, session: Session, number: int) -> None:
         """A message was acknowledged, has expired or gave way."""
