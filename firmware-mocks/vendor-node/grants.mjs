@@ -1,6 +1,8 @@
 // Grants: a JSON Web Signature (RFC 7515) signed with Ed25519 (RFC 8037). Returns why one is not valid, "" when it is.
 import { createPublicKey, verify } from "node:crypto";
 
+const GRACE_S = 60; // clocks differ
+
 export function whyNot(grant, { name, keys, command, nowSeconds, used }) {
   if (typeof grant !== "string") return "no grant";
   const parts = grant.split(".");
@@ -20,7 +22,7 @@ export function whyNot(grant, { name, keys, command, nowSeconds, used }) {
   }
   if (claims.aud !== `vaka:${name}`) return "the grant is for another device";
   if (claims.do !== command.do || claims.cmd !== command.id) return "the grant is for another command";
-  if (!(nowSeconds >= claims.nbf && nowSeconds <= claims.exp)) return "the grant is not valid now";
+  if (!(nowSeconds >= claims.nbf - GRACE_S && nowSeconds <= claims.exp)) return "the grant is not valid now";
   if (typeof claims.jti !== "string" || used.includes(claims.jti)) return "the grant was used";
   return "";
 }

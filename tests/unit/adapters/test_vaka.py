@@ -117,4 +117,4 @@ def test_clause_ids_have_one_form_and_one_level() -> None:
         assert (family, clause.id, clause.level in {"must", "should"}) == ("VDI", name, True)
         assert group.isupper()
         assert len(number) == 2
-        assert clause.text.endswith(".")
+        assert clause.en.endswith(".")
