@@ -122,6 +122,7 @@ Scope = Literal[
     "people:write",
     "devices:read",
     "devices:write",
+    "devices:command",
     "trace:read",
     "frames:write",
     "metrics:read",

@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gateway.api import (
     alerts,
+    commands,
     devices,
     engineer,
     health,
@@ -77,6 +78,7 @@ def create_app(
     for module in (
         alerts,
         live,
+        commands,
         devices,
         trace,
         login,
