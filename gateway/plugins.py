@@ -57,6 +57,7 @@ def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
     """Return the test by which a frame overtakes others: bytes that its topic's adapter names.
 
     One search for all markers of a topic's first level: what they begin with in common is looked for once.
+    A first level that no adapter names is searched for the markers of those that read any (`+`).
     """
     markers: dict[str, dict[bytes, None]] = {}
     for adapter in adapters:
@@ -70,7 +71,7 @@ def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
     def urgent(frame: Frame) -> bool:
         channel = frame.channel
         root = channel.partition("/")[0] or channel.removeprefix(WEBHOOK_PREFIX).partition("/")[0]
-        search = searches.get(root)
+        search = searches.get(root) or searches.get("+")
         return search is not None and search(frame.payload) is not None
 
     return urgent

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.zigbee2mqtt import lock
+from adapters.zigbee2mqtt import bridge, lock
 from adapters.zigbee2mqtt.message import Message, read, seen_at
 from gateway.contract import Manifest, Undecodable
 from gateway.contract.manifest import read_manifest
@@ -24,19 +24,31 @@ from gateway.model.vocabulary import (
     battery_word,
 )
 
-ALARMS = frozenset({"emergency", "panic", "sos"})
+ALARMS = frozenset({"emergency", "panic", "sos", "fire"})
 """Values of `action` that are a call for help on emergency buttons and keypads."""
+SHOCKS = frozenset({"vibration", "tilt", "drop", "shake", "fall", "slide", "flip90", "flip180"})
+"""Values of `action` of a vibration sensor or a cube that was moved: nobody pressed anything."""
+ARMED: dict[str, str] = {
+    "arm_all_zones": "alarm_system.armed",
+    "arm_day_zones": "alarm_system.armed",
+    "arm_night_zones": "alarm_system.armed",
+    "disarm": "alarm_system.disarmed",
+}
+"""Values of `action` on a keypad; the code beside it is never decoded."""
+RELEASES = ("release", "_release", "_stop", "wakeup")
+"""Endings of `action` that end a press which was told before."""
 
 _DOORS = {"open": "door.opened", "closed": "door.closed"}
 _COMMANDS = frozenset({"set", "get"})
 
 _LEVELS: tuple[tuple[str, str, str, DeviceKind, type[Values]], ...] = (
     ("contact", "door.closed", "door.opened", DeviceKind.DOOR_CONTACT, DoorValues),
-    ("smoke", "smoke.detected", "smoke.cleared", DeviceKind.SMOKE_DETECTOR, SensorValues),
     ("water_leak", "leak.detected", "leak.cleared", DeviceKind.LEAK_DETECTOR, SensorValues),
     ("presence", "presence.detected", "presence.cleared", DeviceKind.MOTION_SENSOR, SensorValues),
 )
 """Field, word when true, word when false, kind, values: true means closed for a contact."""
+_DANGERS = ("smoke", "carbon_monoxide", "gas")
+"""Fields of one level: the vocabulary has no word for the last two, so they are smoke, by name beside it."""
 
 
 class Zigbee2MqttAdapter:
@@ -57,10 +69,8 @@ class Zigbee2MqttAdapter:
         name = frame.channel.removeprefix(f"{self._base}/")
         if name == frame.channel or not all(name.split("/")) or len(name) > 256:
             raise Undecodable(f"the topic is not {self._base}/{{friendly name}}", clause="Z2M-TOPIC")
-        if name == "bridge/state":
-            return (_link(frame.payload, self._base, DeviceKind.GATEWAY),)
         if name.partition("/")[0] == "bridge":
-            return (Ignored(self._base, f"the bridge's own affairs: {name[:80]}"),)
+            return _bridge(frame, self._base, name)
         device, _, ending = name.rpartition("/")
         if device and ending == "availability":
             return (_link(frame.payload, device, DeviceKind.UNKNOWN),)
@@ -69,6 +79,17 @@ class Zigbee2MqttAdapter:
         if device and ending == "action" and not frame.payload.lstrip().startswith(b"{"):
             return (Ignored(device, "the action stands in the device's own message too"),)
         return _device(frame, name)
+
+
+def _bridge(frame: Frame, base: str, name: str) -> Sequence[Reading | Ignored]:
+    """Read the bridge's own topics: its state, its devices, and who joined or left."""
+    if name == "bridge/state":
+        return (_link(frame.payload, base, DeviceKind.GATEWAY),)
+    if name == "bridge/devices" and frame.payload:
+        return bridge.devices(frame.payload, base)
+    if name == "bridge/event" and frame.payload:
+        return (bridge.event(frame.payload, base, old=frame.retained),)
+    return (Ignored(base, f"the bridge's own affairs: {name[:80]}"),)
 
 
 def _link(payload: bytes, native_id: str, kind: DeviceKind) -> Reading | Ignored:
@@ -119,9 +140,11 @@ def _kind(message: Message) -> DeviceKind:
     for field, _, _, kind, _ in _LEVELS:
         if getattr(message, field) is not None:
             return kind
-    if message.occupancy is not None:
+    if any(getattr(message, field) is not None for field in _DANGERS):
+        return DeviceKind.SMOKE_DETECTOR
+    if message.occupancy is not None or message.vibration is not None or message.action in SHOCKS:
         return DeviceKind.MOTION_SENSOR
-    return DeviceKind.BUTTON if message.action else DeviceKind.UNKNOWN
+    return DeviceKind.BUTTON if message.action or message.sos is not None else DeviceKind.UNKNOWN
 
 
 def _told(message: Message, *, old: bool) -> Iterator[tuple[str, Values, bool]]:
@@ -136,21 +159,49 @@ def _told(message: Message, *, old: bool) -> Iterator[tuple[str, Values, bool]]:
         level = getattr(message, field)
         if level is not None:
             yield (when_true if level else when_false), values(**_common(message)), False
+    yield from _dangers(message)
     yield from _health(message)
 
 
-def _happenings(message: Message) -> Iterator[tuple[str, Values, bool]]:
-    action = message.action
-    if action in lock.ACTIONS:
-        yield lock.ACTIONS[action], lock.action_values(message), True
-    elif action in ALARMS:
-        yield "alarm.manual", AlarmValues(**_common(message)), True
-    elif action and lock.state_of(message) is None:
-        yield "button.pressed", SensorValues(press=action, **_common(message)), True
-    if message.occupancy:
+def _dangers(message: Message) -> Iterator[tuple[str, Values, bool]]:
+    """Say whether any of smoke and gases is in the air: one level, however many sensors the device has."""
+    said = [getattr(message, field) for field in _DANGERS]
+    if any(level is not None for level in said):
         common = _common(message)
-        common["details"] = {**common["details"], "occupancy": True}
+        if found := [
+            field for field, level in zip(_DANGERS, said, strict=True) if level and field != "smoke"
+        ]:
+            common["details"] = {**common["details"], "detected": ", ".join(found)}
+        yield ("smoke.detected" if any(said) else "smoke.cleared"), SensorValues(**common), False
+
+
+def _happenings(message: Message) -> Iterator[tuple[str, Values, bool]]:
+    if message.action in lock.ACTIONS:
+        yield lock.ACTIONS[message.action], lock.action_values(message), True
+    elif message.action and lock.state_of(message) is None:
+        yield from _pressed(message, message.action)
+    if message.sos:
+        yield "alarm.manual", AlarmValues(**_common(message)), True
+    for field in ("occupancy", "vibration"):
+        if getattr(message, field):
+            common = _common(message)
+            common["details"] = {**common["details"], field: True}
+            yield "motion.detected", SensorValues(**common), True
+
+
+def _pressed(message: Message, action: str) -> Iterator[tuple[str, Values, bool]]:
+    """Say what an action on anything but a lock is; the end of a press is no press."""
+    common = _common(message)
+    if action in ALARMS:
+        yield "alarm.manual", AlarmValues(**common), True
+    elif action in SHOCKS:
+        common["details"] = {**common["details"], "action": action}
         yield "motion.detected", SensorValues(**common), True
+    elif action in ARMED:
+        yield ARMED[action], SensorValues(press=action, **common), True
+    elif not action.endswith(RELEASES):
+        common["details"] = {**common["details"], "action": action}
+        yield "button.pressed", SensorValues(press=action, **common), True
 
 
 def _health(message: Message) -> Iterator[tuple[str, Values, bool]]:

@@ -31,8 +31,12 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     presence: bool | None = None
     water_leak: bool | None = None
     smoke: bool | None = None
+    carbon_monoxide: bool | None = None
+    gas: bool | None = None
+    vibration: bool | None = None
+    sos: bool | None = None
     tamper: bool | None = None
-    battery: Charge | None = None
+    battery: Charge | Annotated[str, msgspec.Meta(max_length=16)] | None = None
     battery_low: bool | None = None
     voltage: Millivolt | None = None
     linkquality: LinkQuality | None = None
@@ -40,8 +44,12 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def percent(self) -> float | None:
-        """The charge, None when it is none that a battery can have."""
-        return self.battery if self.battery is not None and 0 <= self.battery <= 100 else None
+        """The charge, None when it is none that a battery can have; old bridges write it as text."""
+        try:
+            charge = float(self.battery) if self.battery is not None else -1.0
+        except ValueError:
+            return None
+        return charge if 0 <= charge <= 100 else None
 
 
 _decode = msgspec.json.Decoder(Message).decode

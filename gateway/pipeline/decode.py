@@ -37,18 +37,17 @@ class AdapterTable:
                 self._by_root.setdefault(parts[0], []).append((parts, adapter))
         for entries in self._by_root.values():
             entries.sort(key=lambda entry: sum(part not in "+#" for part in entry[0]), reverse=True)
-        wild = self._by_root.keys() & {"+", "#"}
         self._alone = {
             root: entries[0][1]
             for root, entries in self._by_root.items()
-            if not wild and len({adapter.manifest.id for _, adapter in entries}) == 1
+            if root not in ("+", "#") and len({adapter.manifest.id for _, adapter in entries}) == 1
         }
 
     def find(self, channel: str) -> Adapter | None:
         """Return the adapter that reads a channel.
 
-        An adapter that has the channel's first level to itself is not asked for its filters: it knows
-        best why it cannot read a topic of its own.
+        An adapter that alone names the channel's first level is not asked for its filters: it knows best
+        why it cannot read a topic of its own. Filters that begin with a wildcard get what is left.
         """
         alone = self._alone.get(channel.partition("/")[0])
         if alone is not None:

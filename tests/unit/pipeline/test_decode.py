@@ -102,3 +102,11 @@ def test_every_shipped_adapter_is_found_by_its_own_topics() -> None:
         for topic in adapter.manifest.topics:
             channel = topic.replace("#", "x").replace("+", "x")
             assert table.find(channel) is adapter, channel
+
+
+def test_a_filter_that_begins_with_a_wildcard_takes_no_topic_from_an_adapter_that_names_its_root() -> None:
+    assert TABLE.find("own/x/y") is TABLE.adapters["own"]
+    assert TABLE.find("own/state") is TABLE.adapters["own"]
+    table = AdapterTable([Stub("own", "own/exactly"), Stub("wild", "+/state")])
+    assert table.find("own/state") is table.adapters["own"]
+    assert table.find("any/state") is table.adapters["wild"]

@@ -146,3 +146,10 @@ def test_a_sender_that_fails_does_not_keep_the_others_from_hearing(caplog: pytes
 def test_urgent_is_what_the_topics_own_adapter_marks(channel: str, payload: bytes, *, expected: bool) -> None:
     urgent = urgency(load_adapters())
     assert urgent(Frame(Transport.HTTP, channel, payload, AT)) is expected
+
+
+def test_a_press_on_a_topic_whose_first_level_no_adapter_names_is_urgent_too() -> None:
+    urgent = urgency(load_adapters())
+    press = b'{"method":"NotifyEvent","params":{"events":[{"component":"input:0","event":"single_push"}]}}'
+    assert urgent(Frame(Transport.MQTT, "shellyplus1-a8032abc7158/events/rpc", press, AT))
+    assert not urgent(Frame(Transport.MQTT, "shellyplus1-a8032abc7158/events/rpc", b"{}", AT))
