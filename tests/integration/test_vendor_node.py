@@ -20,10 +20,18 @@ from jsonschema import Draft202012Validator
 from listener_kit import PASSWORDS, Served, certificates, serving
 
 from adapters.vaka import ADAPTER
+from gateway.api.passwords import new_token
 from gateway.config import ListenerTls
 from gateway.interface.documents import published
 from gateway.model.reading import Ignored
+from simulators.files import read_passwords, write_municipality
+from simulators.municipality import make_municipality
+from tests.integration.gateway_process import GatewayProcess
+from tests.integration.mosquitto import wait_for
+from tests.integration.test_firmware_gateway import turned
 
+DEVICE = "demo/lock-001"
+SCOPES = '["devices:read", "devices:write", "devices:command"]'
 FOLDER = Path(__file__).parents[2] / "firmware-mocks" / "vendor-node"
 PATIENCE_S = 60.0
 
@@ -53,9 +61,15 @@ class Vendor:
 
 @asynccontextmanager
 async def vendor(folder: Path, served: Served, **more: Any) -> AsyncIterator[Vendor]:
-    where = {"tenant": "t", "device": "lock-1", "host": "127.0.0.1", "port": served.listener.port}
-    who = {"user": "lock-1", "password": PASSWORDS["lock-1"], "state_dir": str(folder / "memory")}
-    settings = where | who | {"hook_port": 0, "first_wait_ms": 50, "longest_wait_ms": 200} | more
+    who = {"tenant": "t", "device": "lock-1", "user": "lock-1", "password": PASSWORDS["lock-1"]}
+    async with started(folder, served.listener.port, **who, **more) as one:
+        yield one
+
+
+@asynccontextmanager
+async def started(folder: Path, port: int, **more: Any) -> AsyncIterator[Vendor]:
+    where = {"host": "127.0.0.1", "port": port, "state_dir": str(folder / "memory")}
+    settings = where | {"hook_port": 0, "first_wait_ms": 50, "longest_wait_ms": 200} | more
     (folder / "vendor.json").write_text(json.dumps(settings))
     process = await asyncio.create_subprocess_exec(
         node(), str(FOLDER / "main.mjs"), str(folder / "vendor.json"), stderr=asyncio.subprocess.PIPE
@@ -203,7 +217,7 @@ def test_what_happens_without_a_link_is_told_in_order_with_its_own_times(tmp_pat
     async def play() -> None:
         async with serving() as served:
             port = served.listener.port
-            async with vendor(tmp_path, served, port=port) as one:
+            async with vendor(tmp_path, served) as one:
                 await until(lambda: words(served) == ["device.online"])
                 await served.listener.stop()
                 for kind in ("lock.unlocked", "lock.locked", "lock.unlocked"):
@@ -232,3 +246,48 @@ def test_with_a_clock_that_is_not_set_it_says_so_and_obeys_no_command(tmp_path: 
             judge(served)
 
     asyncio.run(play())
+
+
+def test_the_gateways_own_grant_opens_it_and_its_configuration_is_applied(tmp_path: Path) -> None:
+    """End to end: a command over the API, signed by the gateway, obeyed, told back, and in the log."""
+    token, hashed = new_token()
+
+    async def play(gateway: GatewayProcess) -> None:
+        settings = {
+            "tenant": "demo",
+            "device": "lock-001",
+            "user": DEVICE,
+            "password": read_passwords(tmp_path)[DEVICE],
+        }
+        (tmp_path / "vendor").mkdir()
+        async with (
+            started(tmp_path / "vendor", gateway.listener_port, **settings),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.page_port}/api/v1", timeout=30) as page,
+        ):
+            page.headers["Authorization"] = f"Bearer {token}"
+            body = {"config": {"heartbeat_s": 1800}, "reason": "a test"}
+            put = await page.put(f"/devices/{DEVICE}/config", json=body)
+            assert put.is_success, put.text
+            await reached(page, f"/devices/{DEVICE}/config", lambda twin: not twin["drifts"])
+            given = await page.post(f"/devices/{DEVICE}/commands", json={"do": "unlock", "reason": "a test"})
+            assert given.status_code == 202, given.text
+            await reached(page, f"/commands/{given.json()['id']}", lambda order: order["state"] == "done")
+        wait_for(lambda: turned(gateway.data) == ["lock.unlocked"])
+
+    write_municipality(make_municipality(5, 1), tmp_path)
+    node()
+    gateway = GatewayProcess(tmp_path, registry=str(tmp_path / "registry.toml"))
+    with (tmp_path / "vaka.toml").open("a") as file:
+        file.write(f'[[api.token]]\nname = "lab"\ntoken_hash = "{hashed}"\nscopes = {SCOPES}\n')
+    gateway.start()
+    try:
+        asyncio.run(play(gateway))
+    finally:
+        gateway.stop()
+
+
+async def reached(page: httpx.AsyncClient, path: str, true: Any) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not true((answer := await page.get(path)).json()):
+            assert answer.is_success, answer.text
+            await asyncio.sleep(0.05)
