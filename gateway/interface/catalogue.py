@@ -105,6 +105,7 @@ def _chapter(adapter: Adapter) -> list[str]:
     for title, items in (
         ("Products and versions", told.variants),
         ("Topics", tuple(f"`{topic}`" for topic in told.topics)),
+        ("Commands that it can send", told.commands),
         ("Read from", told.sources),
         ("What to know", told.traps),
     ):
