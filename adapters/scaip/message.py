@@ -20,6 +20,8 @@ CLAUSES: dict[str, str] = {
 
 MANDATORY = ("ref", "cid", "dty")
 TYPES = frozenset({"ME", "RE", "IN", "PI"})
+ROOTS = frozenset({"mrq", "scaip"})
+"""The root of a request, and the one that a dialect writes."""
 MAX_ID = 64
 
 
@@ -62,7 +64,7 @@ def read_message(payload: bytes) -> Message | None:
     if missing:
         reason = f"mandatory {', '.join(missing)} missing (reply 7)"
         raise Undecodable(reason, clause="SCAIP-MANDATORY", native_id=controller)
-    if name != "mrq":
+    if name not in ROOTS:
         reason = f"the root is {name[:16]!r}, expected mrq (reply 2)"
         raise Undecodable(reason, clause="SCAIP-XML", native_id=controller)
     return _message(root, fields, controller)

@@ -55,7 +55,8 @@ class SiaAdapter:
 
 def _event_text(line: Line) -> str:
     """Return what stands behind the account in the data block."""
-    _, bar, event = line.data.partition("|")
+    known = line.data.startswith("#")  # else what stands before the last bar is filling of an emptied cipher
+    _, bar, event = line.data.partition("|") if known else line.data.rpartition("|")
     if not bar or not event:
         raise Undecodable("the data block has no event", clause="SIA-DATA", native_id=line.account)
     return event

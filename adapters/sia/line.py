@@ -21,7 +21,8 @@ CLAUSES: dict[str, str] = {
 _LINE = re.compile(
     r'(?P<crc>[0-9A-Fa-f]{4})(?P<length>[0-9A-Fa-f]{4})(?P<text>"(?P<id>\*?[A-Za-z0-9+-]{2,16})"'
     r"(?P<sequence>[0-9]{4})(?:R(?P<receiver>[0-9A-Fa-f]{0,6}))?(?:L(?P<line>[0-9A-Fa-f]{0,6}))?"
-    r"(?:#(?P<account>[0-9A-Fa-f]{1,16}))?(?P<rest>\[.*)?)"
+    r"(?:#(?P<account>[0-9A-Fa-f]{1,16}))?(?P<rest>\[.*)?)",
+    re.DOTALL,
 )
 _BLOCK = re.compile(r"\[([^\[\]]*)\]")
 _STAMP = re.compile(r"_([0-9]{2}):([0-9]{2}):([0-9]{2}),([0-9]{2})-([0-9]{2})-([0-9]{4})$")

@@ -24,6 +24,7 @@ RECEIVED = datetime(2026, 2, 3, 20, 15, tzinfo=UTC)
 PERSONAL = (
     "pin_code", "4711", "users", "auth_name", "A Name", "Entrance of a person", "SSID", "mywifi",
     "aa:bb:cc:dd:ee:ff", "Jane Doe", "iVBORw0KGgo", "inregions", "allowing new devices",
+    "46701740605", "05073500186", "04056600324",
     "+4670", "192.0.2.1", "Home of", "04112233",
 )  # fmt: skip
 
