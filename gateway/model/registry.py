@@ -1,180 +1,36 @@
-"""The registry: tenants, units, teams, ladders, homes, persons as opaque references, devices, enrolments."""
+"""The registry: who answers and who is watched over, held together and indexed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Self
 from weakref import ref
 
-from msgspec import Meta, field
-
-from gateway.model.alert import Route
+from gateway.model.household import Device, Enrolment, Home, Person, Window, Zone
+from gateway.model.organisation import Ladder, Override, Step, Team, Tenant, Unit
 from gateway.model.people import Rotation, Staff
 from gateway.model.pilot import Pilot, check_pilot
-from gateway.model.records import Id, Record, Seconds, index, is_zone, one_tenant, wrong
+from gateway.model.records import Record, index, is_zone, one_tenant, wrong
 from gateway.model.sharing import read_sharing
-from gateway.model.vocabulary import DeviceKind
+
+__all__ = [
+    "WHOLE_TENANT",
+    "Device",
+    "Enrolment",
+    "Home",
+    "Ladder",
+    "Override",
+    "Person",
+    "Registry",
+    "RegistryDocument",
+    "Step",
+    "Team",
+    "Tenant",
+    "Unit",
+    "Window",
+    "Zone",
+]
 
 WHOLE_TENANT = "tenant:"
 """Before a tenant's id: a recipient that stands for everybody there, when no ladder says who."""
-
-
-class Tenant(Record, frozen=True):
-    """A municipality or provider whose data is its own; `time_zone` is an IANA name.
-
-    From `night_from` to `night_until`, local, the people of the night are asked. `ladders` names the
-    escalation policy of each kind of alert, where no home or unit has its own; `failsafe` the teams that
-    end every policy, and whom silence rings for ever.
-    """
-
-    id: Id
-    name: str
-    time_zone: str = "Europe/Stockholm"
-    night_from: time = time(22, 30)
-    night_until: time = time(7)
-    ladders: dict[Route, Id] = field(default_factory=dict)
-    failsafe: tuple[Id, ...] = ()
-
-
-class Unit(Record, frozen=True):
-    """An organisational unit of a tenant, with its own escalation policies where it has them."""
-
-    id: Id
-    tenant: Id
-    name: str
-    ladders: dict[Route, Id] = field(default_factory=dict)
-
-
-class Team(Record, frozen=True):
-    """People who answer together: a home-care group, the night patrol, technicians, an alarm centre."""
-
-    id: Id
-    unit: Id
-    name: str
-
-
-class Step(Record, frozen=True):
-    """One rung: who is offered the alert, and after how many seconds of silence the next rung is taken.
-
-    `within_s` None means the time that the alert's rule sets. `at_night` are the teams asked instead in
-    the tenant's night; `role` narrows a team with a plan to those who have that role.
-    """
-
-    to: Annotated[tuple[Id, ...], Meta(min_length=1)]
-    within_s: Seconds | None = None
-    at_night: tuple[Id, ...] = ()
-    role: str = ""
-
-
-class Ladder(Record, frozen=True):
-    """An escalation policy. Its last step repeats until a person answers: a ladder has no end.
-
-    `repeat_s` is at least ten seconds, so that it is a call and no flood.
-    """
-
-    id: Id
-    tenant: Id
-    steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
-    repeat_s: Annotated[float, Meta(ge=10, le=30 * 86400)] = 120.0
-
-
-class Zone(Record, frozen=True):
-    """The circle a person is expected to stay in: WGS 84 degrees, metres."""
-
-    latitude: Annotated[float, Meta(ge=-90, le=90)]
-    longitude: Annotated[float, Meta(ge=-180, le=180)]
-    radius_m: Annotated[float, Meta(gt=0, le=100_000)]
-
-
-class Window(Record, frozen=True):
-    """A daily planned time, local to the tenant: starts, and lasts that many minutes."""
-
-    ref: Id
-    at: time
-    minutes: Annotated[float, Meta(gt=0, le=24 * 60)]
-
-
-class Home(Record, frozen=True):
-    """Where somebody lives, and which ladders its care alerts and technical alerts climb.
-
-    `ladders` names others for kinds of alerts that need them.
-    """
-
-    id: Id
-    tenant: Id
-    unit: Id
-    care_ladder: Id
-    technical_ladder: Id
-    zone: Zone | None = None
-    ladders: dict[Route, Id] = field(default_factory=dict)
-
-
-class Person(Record, frozen=True):
-    """A resident by opaque reference; `flags` come from the care plan (as `night_wandering`).
-
-    `sex` is for the national indicators alone, "" where it is not told.
-    """
-
-    ref: Id
-    home: Id
-    flags: frozenset[str] = frozenset()
-    sex: Literal["", "female", "male"] = ""
-
-
-class Device(Record, frozen=True):
-    """A thing that sends. `native_id` is its vendor's name for it, unique within its adapter.
-
-    `via` is the bridge it speaks through. `secret` is the salted digest of its MQTT password and
-    `certificate` the common name of its client certificate.
-    """
-
-    id: Id
-    tenant: Id
-    adapter: Id
-    native_id: Annotated[str, Meta(min_length=1, max_length=256)]
-    kind: DeviceKind
-    model: str = ""
-    via: Id | None = None
-    secret: str | None = None
-    certificate: str | None = None
-
-
-class Enrolment(Record, frozen=True, kw_only=True):
-    """Gives a device its meaning: for whom it watches, since when, and with which numbers.
-
-    `heartbeat_s` is how often the device is heard at least when it is well; None means as often as
-    its kind is. One that is not `supervised` may be silent for ever. `role` tells what its button or
-    contact means here (as `entrance_door`, `lamp`).
-    """
-
-    device: Id
-    home: Id
-    person: Id | None = None
-    since: datetime
-    role: str = ""
-    supervised: bool = True
-    heartbeat_s: Seconds | None = None
-    doses: tuple[Window, ...] = ()
-    looks: tuple[Window, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse a moment that is another one elsewhere."""
-        if self.since.tzinfo is None:
-            raise ValueError("since needs an offset, as 2026-01-31T00:00:00+01:00")
-
-
-class Override(Record, frozen=True, kw_only=True):
-    """Numbers of one rule as a municipality, a unit or a person needs them; the nearest one holds."""
-
-    rule: Id
-    tenant: Id | None = None
-    unit: Id | None = None
-    person: Id | None = None
-    numbers: Annotated[dict[str, float], Meta(min_length=1)]
-
-    def __post_init__(self) -> None:
-        """Refuse one whose owner is not clear."""
-        if sum(name is not None for name in (self.tenant, self.unit, self.person)) != 1:
-            raise ValueError("an override is for one of tenant, unit or person")
 
 
 class RegistryDocument(Record, frozen=True):
