@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from adapters.vaka import ADAPTER
 from gateway.commands.interface import app
+from gateway.conformance.declaration import read_declaration
 from gateway.contract import Undecodable
 from gateway.contract.adapter import Manifest
 from gateway.interface.documents import adapter_documents, all_documents, published
@@ -343,6 +344,13 @@ def test_a_deprecated_version_says_so_first(second: Version) -> None:
     head = page.partition("## Quick start")[0]
     assert "This version is deprecated." in head
     assert "2032-01-01" in head
+
+
+def test_the_declaration_on_the_page_is_one_that_the_kit_takes(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", published()["v1/index.md"], flags=re.DOTALL)
+    path = tmp_path / "device.toml"
+    path.write_text(text)
+    assert read_declaration(path).pics.commands == ("lock", "unlock")
 
 
 def test_values_common_to_all_data_are_told_once() -> None:
