@@ -75,7 +75,7 @@ class ConfigBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     config: dict[str, Any]
     reason: str = Field(min_length=1, max_length=200)
-    seen: int | None = Field(None, ge=0, description="The revision that was looked at; refused if another holds.")
+    seen: int | None = Field(None, ge=0, description="The revision looked at; refused if another holds.")
 
 
 class TwinView(BaseModel):

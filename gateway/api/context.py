@@ -10,6 +10,7 @@ from gateway.api.auth import Sessions, local_actor
 from gateway.api.passwords import Passwords
 from gateway.config import ApiSettings
 from gateway.contract import Journal, Store
+from gateway.onboarding.fleet import Forecasts
 from gateway.pipeline.walk import Walk
 from gateway.service.means import Means
 
@@ -51,6 +52,7 @@ class Context:
         self.health = own_word.report
         self.metrics = own_word.figures
         self.walk: Walk | None = None
+        self.forecasts = Forecasts()
         self.sessions = Sessions(settings, clock)
         self.passwords = Passwords(settings.user, clock)
         self.local = None if settings.user or settings.token else local_actor()
