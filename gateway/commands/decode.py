@@ -161,10 +161,8 @@ def _line(event: Event, names: Mapping[str, str], *, raises: bool) -> dict[str, 
     }
 
 
-def _enrol(
-    walk: Walk, state: State, decoded: Sequence[Decoded], assumed: Mapping[str, Any], since: datetime
-) -> dict[str, str]:
-    """Enrol every device that speaks, in one made-up home; return native ids by device id."""
+def _speakers(decoded: Sequence[Decoded]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return device id and kind by adapter and native id, of refused messages too: a known device sent them."""
     names: dict[tuple[str, str], tuple[str, str]] = {}
     for result in decoded:
         for item in result.items:
@@ -174,6 +172,14 @@ def _enrol(
                 )
         if result.failure and result.adapter and result.native_id:
             names.setdefault((result.adapter, result.native_id), (f"device-{len(names) + 1}", "unknown"))
+    return names
+
+
+def _enrol(
+    walk: Walk, state: State, decoded: Sequence[Decoded], assumed: Mapping[str, Any], since: datetime
+) -> dict[str, str]:
+    """Enrol every device that speaks, in one made-up home; return native ids by device id."""
+    names = _speakers(decoded)
     document = RegistryDocument.of(
         {
             "tenant": [{"id": TENANT, "name": "decode"}],

@@ -71,3 +71,28 @@ def test_the_options_alone_make_a_message() -> None:
     done = CliRunner().invoke(app, ["decode", "--topic", "nuki/AABBCC99/connected", "--payload", "true"])
     assert done.exit_code == 0
     assert json.loads(done.stdout.splitlines()[0])
+
+
+def test_a_refused_message_names_its_device_and_the_alert_that_it_raises(tmp_path: Path) -> None:
+    (line,) = decode(tmp_path, kind="scaip", transport="sip", topic=None, payload="<mrq><cid>7</cid></mrq>")
+    assert (line["device"], line["raises_alert"]) == ("7", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "transport", "payload", "word"),
+    [
+        ("scaip", "sip", "<mrq><ref>1</ref><cid>7</cid><dty>3</dty></mrq>", "alarm.manual"),
+        ("sia-dc09", "tcp", '00000000"SIA-DCS"0001L0#12[#12|NPA7]', "alarm.manual"),
+        (
+            "bthome-v2",
+            "ble-advertisement",
+            {"service_uuid": "fcd2", "service_data_hex": "402d01", "address": "A4:C1:38:8D:18:B2"},
+            "door.opened",
+        ),
+    ],
+)
+def test_a_sample_that_names_only_its_kind_comes_in_by_its_usual_way(
+    tmp_path: Path, kind: str, transport: str, payload: object, word: str
+) -> None:
+    lines = decode(tmp_path, kind=kind, transport=transport, topic=None, payload=payload)
+    assert [line["type"] for line in lines if "type" in line] == [word]
