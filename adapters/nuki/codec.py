@@ -42,7 +42,7 @@ class NukiAdapter:
         if topic == frame.channel or "/" not in topic:
             reason = f"the topic is neither nuki/{{id}}/{{topic}} nor {self._base}/... of Nuki Hub"
             raise Undecodable(reason, clause="NUKI-TOPIC")
-        return hub.decode(self._base, topic, text)
+        return hub.decode(self._base, topic, text, retained=frame.retained)
 
 
 def _is_id(level: str) -> bool:

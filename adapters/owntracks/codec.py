@@ -33,6 +33,14 @@ UNUSED = frozenset(
 """Documented types that say nothing of the vocabulary."""
 
 _CROSSINGS = {"enter": "geofence.enter", "leave": "geofence.exit"}
+LOW_BATTERY = "9"
+_TRIGGERS = {
+    "e": "power.lost",
+    "E": "power.restored",
+    "2": "charging.stopped",
+    "3": "charging.started",
+}
+"""Triggers of a bridged tracker that are news of the device itself (docs/tech/json.md, Queclink)."""
 _CHARGING = {1: "charging.stopped", 2: "charging.started"}
 MAX_ACCURACY_M = 20_100_000
 MAX_SPEED_KMH = 2_000
@@ -106,6 +114,10 @@ def _charge(native_id: str, said: Location, at: datetime) -> list[Reading]:
     if percent is not None:
         charge = HealthValues(battery_percent=percent)
         readings.append(_level(native_id, battery_word(percent), charge, at))
+    elif said.t == LOW_BATTERY:
+        readings.append(_level(native_id, "battery.low", HealthValues(), at))
+    if said.t in _TRIGGERS:
+        readings.append(_level(native_id, _TRIGGERS[said.t], HealthValues(), at))
     if said.bs in _CHARGING:
         readings.append(_level(native_id, _CHARGING[said.bs], HealthValues(), at))
     return readings

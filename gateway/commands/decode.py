@@ -13,7 +13,7 @@ from gateway.model.event import Event, flat_values
 from gateway.model.frame import Frame, Transport
 from gateway.model.reading import Reading
 from gateway.model.registry import RegistryDocument
-from gateway.model.vocabulary import VOCABULARY
+from gateway.model.vocabulary import VOCABULARY, DeviceKind
 from gateway.pipeline.decide import REJECTED_MESSAGE
 from gateway.pipeline.decode import Decoded
 from gateway.pipeline.meaning import as_level, slot_of
@@ -162,7 +162,7 @@ def _line(event: Event, names: Mapping[str, str], *, raises: bool) -> dict[str, 
 
 
 def _speakers(decoded: Sequence[Decoded]) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return device id and kind by adapter and native id, of refused messages too: a known device sent them."""
+    """Return device id and kind by adapter and native id, of refused messages too."""
     names: dict[tuple[str, str], tuple[str, str]] = {}
     for result in decoded:
         for item in result.items:
@@ -196,16 +196,7 @@ def _enrol(
                 }
             ],
             "person": [{"ref": PERSON, "home": HOME}],
-            "device": [
-                {
-                    "id": name,
-                    "tenant": TENANT,
-                    "adapter": adapter,
-                    "native_id": native_id,
-                    "kind": ROLE_KINDS.get(str(assumed.get("role")), kind) if kind == "unknown" else kind,
-                }
-                for (adapter, native_id), (name, kind) in names.items()
-            ],
+            "device": _devices(names, str(assumed.get("role"))),
             "enrolment": [
                 {
                     "device": name,
@@ -222,6 +213,20 @@ def _enrol(
     registry = Frame(Transport.REGISTRY, "registry", document.to_json(), since)
     walk.step(state, registry, Decoded(), frozenset(), since)
     return {name: native_id for (_, native_id), (name, _) in names.items()}
+
+
+def _devices(names: Mapping[tuple[str, str], tuple[str, str]], role: str) -> list[dict[str, str]]:
+    """Return the records of the devices; one that cannot say what it is, is what its role says."""
+    return [
+        {
+            "id": name,
+            "tenant": TENANT,
+            "adapter": adapter,
+            "native_id": native_id,
+            "kind": ROLE_KINDS.get(role, kind) if kind == DeviceKind.UNKNOWN else kind,
+        }
+        for (adapter, native_id), (name, kind) in names.items()
+    ]
 
 
 def _moment(found: object) -> datetime:
