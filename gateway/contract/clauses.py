@@ -39,10 +39,30 @@ _CLAUSES = (
     Clause("VDI-TEL-01", "must", "A batch is {readings: [...]} with 1 to 1000 readings of type, time, data."),
     Clause("VDI-TEL-02", "must", "A batch carries measurements only: a happening is an event of its own."),
     Clause("VDI-RES-01", "must", "A result has the command's id and an outcome."),
-    Clause("VDI-LOCK-01", "should", "A lock says by what means and with which credential it was operated."),
-    Clause("VDI-LOCK-02", "must", "A credential is an opaque reference: never a code, a name or a key."),
-    Clause("VDI-MED-01", "must", "A dose is an opaque reference: never a drug or a prescription."),
-    Clause("VDI-CAM-01", "must", "No image, sound or video passes through the event interface."),
+    Clause(
+        "VDI-LOCK-01",
+        "should",
+        "A lock says by what means and with which credential it was operated.",
+        profile=("lock",),
+    ),
+    Clause(
+        "VDI-LOCK-02",
+        "must",
+        "A credential is an opaque reference: never a code, a name or a key.",
+        profile=("lock",),
+    ),
+    Clause(
+        "VDI-MED-01",
+        "must",
+        "A dose is an opaque reference: never a drug or a prescription.",
+        profile=("medication_dispenser",),
+    ),
+    Clause(
+        "VDI-CAM-01",
+        "must",
+        "No image, sound or video passes through the event interface.",
+        profile=("camera",),
+    ),
 )
 
 
