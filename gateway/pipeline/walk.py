@@ -10,7 +10,7 @@ from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.registry import Device, Registry, RegistryDocument
 from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
-from gateway.pipeline import commanding, flood, incident, watch
+from gateway.pipeline import commanding, enrolling, flood, incident, watch
 from gateway.pipeline.answer import answer, expired
 from gateway.pipeline.arrival import witness
 from gateway.pipeline.coverage import refuse_hollow
@@ -27,6 +27,7 @@ from gateway.pipeline.delivering import overdue, settle
 from gateway.pipeline.findings import Finding
 from gateway.pipeline.handover import at_work, change_of_hours, expect, hand_on_changed
 from gateway.pipeline.normalise import doubtful, normalise
+from gateway.pipeline.owned import joined
 from gateway.pipeline.plan import people
 from gateway.pipeline.receipt import receipt
 from gateway.pipeline.route import route
@@ -35,7 +36,7 @@ from gateway.pipeline.twin import twin
 
 OF_PEOPLE = ("people/", "context/", "staff/")
 """Channels of frames that tell of people at work, and not of one alert."""
-OF_DEVICES = ("command/", "twin/")
+OF_DEVICES = ("command/", "twin/", "enrol/")
 """Channels of frames by which somebody wants something of a device, and of the proofs that it went out."""
 AWAY_AFTER = timedelta(seconds=30)
 """A gateway that heard nothing for longer before it started had been away: silence until then is its own."""
@@ -78,8 +79,7 @@ class Walk:
                 judge_context(state, self.rules, home, kind, frame)
             watch.soon(state)
         elif frame.channel.startswith(OF_DEVICES):
-            take = twin if frame.channel.startswith("twin/") else commanding.command
-            take(state, frame, self.manifests)
+            self._wanted(state, frame)
         elif frame.transport is Transport.PERSON:
             answer(state, frame)
         elif frame.transport is Transport.CLOCK:
@@ -148,10 +148,13 @@ class Walk:
     def _registry(self, state: State, frame: Frame) -> None:
         """Take a whole new registry; devices that left it lose their timers when those fire."""
         try:
-            registry = Registry.of(RegistryDocument.from_json(frame.payload))
+            filed = RegistryDocument.from_json(frame.payload)
+            document, overruled = joined(filed, state.owned.own)
+            registry = Registry.of(document)
             crew, before = at_work(state), state.registry.enrolments
             refuse_hollow(state, registry)
             state.set_registry(registry.document)
+            enrolling.overrule(state, frame, overruled)
         except ValueError as error:
             state.changes.refusals[frame.position] = str(error)
             state.trace(Trace(frame.position, "registry", Verdict.REFUSED, str(error)))
@@ -163,6 +166,18 @@ class Walk:
         watch.begin(state)
         hand_on_changed(state, crew, frame, "the registry was changed")
         expect(state)
+
+    def _wanted(self, state: State, frame: Frame) -> None:
+        """Take what somebody wants of a device: a command, a configuration, an enrolment."""
+        if frame.channel.startswith("command/"):
+            commanding.command(state, frame, self.manifests)
+            return
+        if frame.channel.startswith("twin/"):
+            twin(state, frame, self.manifests)
+            return
+        for device in enrolling.enrol(state, frame, self.manifests):
+            judge_enrolled(state, self.rules, device, frame)
+            _forget_discovered(state, state.registry.devices[device])
 
 
 def _put_off(state: State, timer: Timer, frame: Frame, fault: str) -> None:

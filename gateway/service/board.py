@@ -16,6 +16,7 @@ from gateway.model.alert import Alert, AlertState
 from gateway.model.registry import WHOLE_TENANT, Device, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered
 from gateway.pipeline.equipment import Equipment
+from gateway.pipeline.owned import Owned
 from gateway.pipeline.people import People
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -117,6 +118,8 @@ class Board:
         self.discovered: dict[str, Discovered] = {}
         self.people = People({}, _kept_already)
         self.equipment = Equipment({}, _kept_already)
+        self.owned = Owned({}, _kept_already)
+        self.owned = Owned({}, _kept_already)
         self._alerts: dict[str, Alert] = {}
         self._subscriptions: set[Subscription] = set()
         self._queue_limit = queue_limit
@@ -132,6 +135,7 @@ class Board:
         self.registry = Registry.of(snapshot.registry)
         self.people = People(snapshot.records, _kept_already)
         self.equipment = Equipment(snapshot.records, _kept_already)
+        self.owned = Owned(snapshot.records, _kept_already)
         # Copies: the engine changes its own in place, and people see only what was committed.
         self.statuses = {key: copy(status) for key, status in snapshot.statuses.items()}
         self.discovered = {key: copy(device) for key, device in snapshot.discovered.items()}
@@ -148,6 +152,7 @@ class Board:
         for key, body in changes.records.items():
             self.people.take(key, body)
             self.equipment.take(key, body)
+            self.owned.take(key, body)
         self._discover(changes.discovered)
         for key, alert in changes.alerts.items():
             if _is_open(alert):
