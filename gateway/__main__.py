@@ -17,6 +17,8 @@ from gateway.commands import doctor as examination
 from gateway.commands import inspect
 from gateway.commands import rules as rulebook
 from gateway.commands.demo import demo as play
+from gateway.commands.fleet import add_commands as add_fleet
+from gateway.commands.orders import add_commands as add_orders
 from gateway.commands.people_app import add_commands
 from gateway.commands.pilot import add_commands as add_pilot
 from gateway.commands.replay import add_commands as add_replay
@@ -277,6 +279,8 @@ def _add_group(name: str, run: Callable[..., None]) -> None:
 
 
 add_commands(app, _plainly)
+add_fleet(app, _plainly)
+add_orders(app, _plainly)
 add_replay(app, _plainly)
 add_pilot(app, _plainly)
 for _name, _run in command_groups().items():

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from gateway.contract import Changes, Clock, Snapshot
 from gateway.model.alert import Alert, AlertEntry, AlertState, Severity
 from gateway.model.delivery import DeliveryState
+from gateway.model.equipment import OrderState
 from gateway.model.synthetic import SYNTHETIC
 from gateway.pipeline.flood import CALM_UNDER, RESPONDER_MOST, WINDOW
 from gateway.pipeline.incident import INCIDENTS
@@ -187,6 +188,28 @@ class _Now(Collector):
         yield from self._channels()
         yield from self._alerts()
         yield from self._responders()
+        yield from self._fleet()
+
+    def _fleet(self) -> Iterator[GaugeMetricFamily]:
+        """Yield how many devices are on line, low on battery or without their configuration, and commands."""
+        board = self._on.board
+        mine = [one for one in board.registry.devices.values() if one.tenant != SYNTHETIC]
+        statuses = [status for one in mine if (status := board.statuses.get(one.id)) is not None]
+        link = GaugeMetricFamily("vaka_devices", "Registered devices by their link", labels=["link"])
+        offline = sum(one.offline for one in statuses)
+        heard = sum(one.last_seen_at is not None and not one.offline for one in statuses)
+        for name, n in (("online", heard), ("offline", offline), ("unknown", len(mine) - heard - offline)):
+            link.add_metric([name], n)
+        yield link
+        low = sum(one.slots.get("battery") in {"battery.low", "battery.critical"} for one in statuses)
+        yield _one("vaka_devices_battery_low", "Devices whose battery is low or critical", low)
+        drifting = sum(one.drifts for one in board.equipment.twins.values())
+        yield _one("vaka_devices_drifting", "Devices that do not have their configuration", drifting)
+        orders = GaugeMetricFamily("vaka_commands", "Commands kept, by how far they came", labels=["state"])
+        counted = Tally(one.state for one in board.equipment.orders.values())
+        for state in OrderState:
+            orders.add_metric([state.value], counted[state])
+        yield orders
 
     def _outbox_age_s(self) -> float:
         oldest = oldest_unsent(self._on.engine)
