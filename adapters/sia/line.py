@@ -90,11 +90,18 @@ def _intact(checksum: str, length: str, text: bytes) -> bool:
     return int(length, 16) == len(text) and int(checksum, 16) == crc(text)
 
 
+def _row(byte: int) -> int:
+    for _ in range(8):
+        byte = (byte >> 1) ^ 0xA001 if byte & 1 else byte >> 1
+    return byte
+
+
+_ROWS = tuple(map(_row, range(256)))
+
+
 def crc(text: bytes) -> int:
     """Return the CRC-16 of DC-09 (reflected polynomial A001, start 0)."""
     rest = 0
     for byte in text:
-        rest ^= byte
-        for _ in range(8):
-            rest = (rest >> 1) ^ 0xA001 if rest & 1 else rest >> 1
+        rest = (rest >> 8) ^ _ROWS[(rest ^ byte) & 0xFF]
     return rest
