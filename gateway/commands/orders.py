@@ -28,7 +28,7 @@ def add_commands(app: typer.Typer, plainly: Plainly) -> None:
     app.command("configure")(plainly(configure))
 
 
-def command(  # noqa: PLR0917 - the words of a command line
+def command(  # noqa: PLR0913, PLR0917 - the words of a command line
     device: str,
     do: Annotated[str, typer.Argument(help="lock, unlock, locate or supervise.")],
     reason: Reason,
