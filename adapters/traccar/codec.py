@@ -5,7 +5,7 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from adapters.traccar.messages import KMH_PER_KNOT, Forwarded, Position, moment, read
+from adapters.traccar.messages import KMH_PER_KNOT, Event, Forwarded, Position, moment, read
 from adapters.traccar.words import ALARMS, EVENTS, HELP, UNUSED
 from gateway.contract import Manifest, Undecodable
 from gateway.contract.manifest import read_manifest
@@ -50,14 +50,16 @@ class TraccarAdapter:
             raise Undecodable("neither `event` nor `position` in it", clause="TC-JSON")
         if not said.native_id:
             raise Undecodable("neither device.uniqueId nor deviceId in it", clause="TC-DEVICE")
-        found = _event(said) if said.event is not None else _position(said)
+        found: Items = []
+        if said.event is not None:
+            found = _event(said, said.event)
+        elif said.position is not None:
+            found = _position(said, said.position)
         return found or (Ignored(said.native_id, "nothing in it that the vocabulary speaks of"),)
 
 
-def _event(said: Forwarded) -> Items:
-    event, native_id = said.event, said.native_id
-    if event is None:
-        return []
+def _event(said: Forwarded, event: Event) -> Items:
+    native_id = said.native_id
     key = f"event:{event.id}" if event.id else ""
     if event.type == "alarm":
         return _alarms(said, event.alarm or _attribute_alarm(said), key)
@@ -111,10 +113,7 @@ def _values(said: Forwarded, word: str, kind: str) -> Values:
     return shape(**common)
 
 
-def _position(said: Forwarded) -> Items:
-    position = said.position
-    if position is None:
-        return []
+def _position(said: Forwarded, position: Position) -> Items:
     key = f"position:{position.id}" if position.id else ""
     found: Items = []
     if kinds := _attribute_alarm(said):
