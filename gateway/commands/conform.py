@@ -156,7 +156,9 @@ def verify(
     public: Annotated[Path, typer.Option("--key", help="The signer's public key, PEM.")],
     master: Annotated[Path | None, typer.Option("--report", help="The JSON report it is about.")] = None,
     firmware: Annotated[Path | None, typer.Option(help="The firmware it is about.")] = None,
-    declaration: Annotated[Path | None, typer.Option(help="The declaration it is about.")] = None,
+    declaration: Annotated[
+        Path | None, typer.Option("--declaration", "-d", help="The declaration it is about.")
+    ] = None,
 ) -> None:
     """Verify a statement: the signature, and that it is about these files; exit 2 says what differs."""
     try:
