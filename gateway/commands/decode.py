@@ -108,7 +108,7 @@ ROLES = {"alarm_button": SOS_ROLE}
 """Roles as a sample's `assume` writes them."""
 ROLE_KINDS = {"entrance_door": "door_contact"}
 """What a device that cannot say what it is was enrolled as, by its role."""
-_WRITTEN_AS = {"ble-advertisement": Transport.BLE, "rtsp/http": Transport.HTTP}
+_WRITTEN_AS = {"lorawan": Transport.MQTT, "ble-advertisement": Transport.BLE, "rtsp/http": Transport.HTTP}
 
 
 def _transport(written: str) -> Transport:
