@@ -78,7 +78,7 @@ def _counts(report: Report, words: dict[str, Any]) -> list[tuple[str, list[int]]
 def _clause(report: Report, clause: str, language: Language) -> dict[str, Any]:
     one = next(found for found in report.clauses if found.id == clause)
     cases = [case.id for case in report.cases if clause in case.clauses]
-    return {"one": one, "text": one.sv if language == "sv" else one.en, "cases": cases}
+    return {"one": one, "text": (one.sv if language == "sv" else "") or one.en, "cases": cases}
 
 
 def _case(report: Report, case: CaseResult, language: Language) -> dict[str, Any]:
