@@ -13,7 +13,7 @@ from gateway.api.view import Drawing
 from gateway.model.equipment import Twin
 
 ROUTER = APIRouter(include_in_schema=False)
-SECTIONS = ("device_health.html", "device_config.html", "device_commands.html")
+SECTIONS = ("device_health.html", "device_origin.html", "device_config.html", "device_commands.html")
 
 
 @ROUTER.get("/devices/{name:path}")
@@ -28,6 +28,7 @@ async def device_page(request: Request, ctx: Ctx, _: DeviceReader, name: str) ->
         "sections": SECTIONS,
         "health": health_of(ctx, device),
         "twin": twin,
+        "own": ctx.board.owned.own.get(name),
         "configurable": configurable(ctx, device),
         "config_text": _config_text(twin),
         "can": can,

@@ -1,6 +1,7 @@
 """The pages for engineers: where messages stopped, devices, the quarantine."""
 
 import asyncio
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from gateway.api.errors import NotFoundError
 from gateway.api.models import DiscoveredView, EventView
 from gateway.api.view import Drawing
 from gateway.api.walk import SHOWN_BYTES, frame_view, read_walk
+from gateway.model.vocabulary import DeviceKind
 
 ROUTER = APIRouter(include_in_schema=False)
 SHOWN_REMARKS = 200
@@ -98,9 +100,13 @@ async def devices_page(
     drawing: Drawing = request.app.state.drawing
     devices = [one for one in devices_of(ctx.board) if find in f"{one.id} {one.home} {one.kind}"]
     tenant = next(iter(ctx.board.registry.tenants), "TENANT")
-    discovered = [{**one.model_dump(), "toml": _enrolment(one, tenant)} for one in discovered_of(ctx.board)]
+    discovered = [
+        {**one.model_dump(), "toml": _enrolment(one, tenant), "suggested": _suggested(one)}
+        for one in discovered_of(ctx.board)
+    ]
     values = {
         "find": find,
+        "kinds": [kind.value for kind in DeviceKind],
         "devices": devices[:SHOWN_DEVICES],
         "all_devices": len(devices),
         "discovered": discovered[:SHOWN_DEVICES],
@@ -123,6 +129,12 @@ async def quarantine_page(request: Request, ctx: Ctx, actor: TraceReader) -> HTM
             {"frame": seen, "device": device, "reason": reason, "clause": clause, "shown": bytes_seen}
         )
     return drawing.page(request, "quarantine.html", {"quarantined": shown})
+
+
+def _suggested(device: DiscoveredView) -> str:
+    """Return the vendor's name as far as an identity may be written so."""
+    kept = re.sub(r"[^A-Za-z0-9._:/-]", "-", device.native_id)[:128]
+    return re.sub(r"^[^A-Za-z0-9]+", "", kept)
 
 
 def _enrolment(device: DiscoveredView, tenant: str) -> str:

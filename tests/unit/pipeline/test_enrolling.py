@@ -138,7 +138,7 @@ def test_an_enrolment_of_the_console_ends_there_but_not_under_an_open_alert() ->
     assert "open alert" in refusal
     (alert,) = town.state.alerts
     town.answer(alert, "accept")
-    town.answer(alert, "close", outcome="helped")
+    town.answer(alert, "close", outcome="real")
     assert not ask(town, "end", device="t/new-1", reason="mistake").refusals
     assert "t/new-1" not in town.state.registry.devices
     assert ask(town, "end", device="gate", reason="mistake").refusals, "the file's own is ended in the file"
