@@ -102,7 +102,7 @@ def _checks(row: Mapping[str, str], known: Known) -> dict[str, tuple[Callable[[s
             lambda found: _is_id(found) and found not in registry.devices,
             "a new identity as flat-12/door",
         ),
-        "adapter": (known.adapters.__contains__, _list(known.adapters)),
+        "adapter": (lambda found: found in known.adapters, _list(known.adapters)),
         "native_id": (
             lambda found: 0 < len(found) <= 256 and registry.device_named(row["adapter"], found) is None,
             "the vendor's name of a device that is not registered yet",
