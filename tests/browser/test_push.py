@@ -28,7 +28,7 @@ from tests.integration.mosquitto import free_port
 
 pytestmark = pytest.mark.browser
 
-WITHIN_S = 10.0
+WITHIN_S = 40.0
 SHOWN = """async () => {
   const worker = await navigator.serviceWorker.ready;
   return (await worker.getNotifications()).map((one) => ({title: one.title, body: one.body, tag: one.tag}));

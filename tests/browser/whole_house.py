@@ -19,7 +19,7 @@ from gateway.model.frame import Frame, Transport
 from gateway.wiring import Gateway
 
 T = TypeVar("T")
-WITHIN_S = 15.0
+WITHIN_S = 60.0
 
 REGISTRY = """
 tenant = [{ id = "t", name = "Testköping" }]

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.integration.mosquitto import free_port
 
-START_WITHIN_S = 30.0
+START_WITHIN_S = 120.0
 
 
 class GatewayProcess:

@@ -52,7 +52,7 @@ class HonestIntake:
         return [frame.payload for frame in self.durable]
 
 
-async def until(condition: Callable[[], object], within_s: float = 10) -> None:
+async def until(condition: Callable[[], object], within_s: float = 60) -> None:
     """Wait until the condition holds; fail the test when it does not in time."""
     async with asyncio.timeout(within_s):
         while not condition():

@@ -1,5 +1,7 @@
 """Debian's mosquitto on a free port in a temporary directory, started and stopped by its own process id."""
 
+import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -113,10 +115,20 @@ def mosquitto(
         broker.stop()
 
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+SPAN = 2_000
+PORTS = (12_000 + SPAN * WORKER + turn % SPAN for turn in itertools.count(os.getpid() * 37))
+"""Below those that the kernel gives to whoever connects, and each process of the tests has its own: a port
+stays ours while its server is down."""
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, nor will before its turn comes again."""
+    for port in PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 class Peer:
@@ -187,7 +199,7 @@ def peer(broker: Broker, client_id: str = "", **options: object) -> Iterator[Pee
         one.close()
 
 
-def wait_for(condition: Callable[[], object], within_s: float = 10) -> None:
+def wait_for(condition: Callable[[], object], within_s: float = 60) -> None:
     """Wait in a test without a loop; fail when the condition does not hold in time."""
     deadline = time.monotonic() + within_s
     while not condition():

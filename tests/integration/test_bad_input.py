@@ -115,7 +115,7 @@ class Ways:
             return None
 
         with suppress(AssertionError):
-            wait_for(find, 15)
+            wait_for(find)
         found = find()
         assert found is not None, f"{words} not in {self.remarks()[:5]}"
         return found
@@ -138,7 +138,7 @@ def ways(request: pytest.FixtureRequest, town: Path) -> Iterator[Ways]:
         gateway = GatewayProcess(town, registry=registry, listener={"enabled": False}, broker=settings)
         gateway.start()
         try:
-            wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"], 20)
+            wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"])
             yield Ways(gateway, broker.port, None)
         finally:
             gateway.stop()
@@ -165,7 +165,7 @@ def test_future_and_ancient_times_are_events_with_a_clock_that_is_not_believed(w
         found = events if isinstance(events, list) else events["events"]
         return len([one for one in found if one["clock"] == "unsynced"]) == 2
 
-    wait_for(both, 15)
+    wait_for(both)
 
 
 def test_an_unknown_topic_is_quarantined_or_refused_and_named(ways: Ways) -> None:

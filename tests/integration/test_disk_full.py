@@ -44,13 +44,13 @@ def test_a_full_disk_holds_senders_back_and_loses_nothing(tmp_path: Path, small_
     try:
         filler = fill(small_disk)
         sender = load(town, f"mqtt://127.0.0.1:{gateway.listener_port}", EVENTS)
-        wait_for(lambda: (health := gateway.health()) and health["status"] == "failing", 30)
+        wait_for(lambda: (health := gateway.health()) and health["status"] == "failing")
         before = len(acknowledged(town / "acked"))
         assert before < EVENTS
         filler.unlink()
         assert sender.wait(180) == 0, (town / "load.log").read_text()
         settle(gateway)
-        wait_for(lambda: (health := gateway.health()) and health["status"] == "ok", 30)
+        wait_for(lambda: (health := gateway.health()) and health["status"] == "ok")
     finally:
         gateway.stop()
     figures = check_accounts(town / "acked", gateway.data, ("motion.detected", "alarm.manual"))

@@ -229,7 +229,7 @@ def test_a_frozen_broker_is_noticed_by_keep_alive(vm: str, tmp_path: Path) -> No
         log = tmp_path / "lock.log"
         wait_for(lambda: b"PINGRESP" in log.read_bytes())
         broker.thaw()
-        wait_for(lambda: len([b for b in bodies(listener, "status") if b["state"] == "online"]) >= 2, 20)
+        wait_for(lambda: len([b for b in bodies(listener, "status") if b["state"] == "online"]) >= 2)
 
 
 class Gateway:

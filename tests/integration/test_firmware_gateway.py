@@ -47,7 +47,7 @@ def test_a_lock_keeps_its_events_until_the_gateway_has_them_over_a_kill_of_the_g
             gateway.kill()
             wait_for(lambda: outbox.read_text().count("vaka.lock.") >= 3)
             gateway.start()
-            wait_for(lambda: len(turned(gateway.data)) >= len(HAND) and not outbox.read_text(), 30)
+            wait_for(lambda: len(turned(gateway.data)) >= len(HAND) and not outbox.read_text())
             assert device.stop() == 0
     finally:
         gateway.stop()

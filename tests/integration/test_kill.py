@@ -66,7 +66,7 @@ def behind_a_broker(town: Path) -> Iterator[tuple[Broker, GatewayProcess]]:
             broker=[{"name": "main", "url": broker.url, "topics": ["vaka/1/#"]}],
         )
         gateway.start()
-        wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"], within_s=20)
+        wait_for(lambda: gateway.get("/api/v1/health")["ways_in"]["main"]["subscribed"])
         yield broker, gateway
         gateway.stop()
 

@@ -49,7 +49,7 @@ def cut(client: BrokerClient) -> None:
     client._link._transport.abort()
 
 
-def play(story: Callable[[], Awaitable[None]], within_s: float = 40) -> None:
+def play(story: Callable[[], Awaitable[None]], within_s: float = 120) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(within_s):
             await story()

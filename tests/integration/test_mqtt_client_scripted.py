@@ -40,7 +40,7 @@ async def running(
             await task
 
 
-def play(story: Callable[[], Awaitable[None]], within_s: float = 20) -> None:
+def play(story: Callable[[], Awaitable[None]], within_s: float = 90) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(within_s):
             await story()

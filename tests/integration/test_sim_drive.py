@@ -163,7 +163,7 @@ def differences(one: dict[str, Alert], other: dict[str, Alert]) -> set[str]:
 
 def check_same(scenario: Path, gateway: Served) -> None:
     tally, meant = drive(scenario, gateway), in_process(scenario)
-    wait_for(lambda: {alert.rule for alert in meant.values()} <= gateway.rules(), 10)
+    wait_for(lambda: {alert.rule for alert in meant.values()} <= gateway.rules())
     assert differences(meant, gateway.alerts()) == set(), same_alerts(meant, gateway.alerts())
     assert {"sos", "lock_jammed", "fall", "device_offline"} <= gateway.rules()
     assert tally["sent"] == tally["acknowledged"] > 50
@@ -200,7 +200,7 @@ def test_real_firmware_in_a_scenario_gives_the_alert_that_is_expected(
     scenario.write_text('firmware = ["lock:2"]\n' + SCENARIO.replace('"16m"', '"6m"'))
     with served(tmp_path / "town", scenario) as gateway:
         drive(scenario, gateway, "--machine", machine)
-        wait_for(lambda: {"lock_jammed", "sos"} <= gateway.rules(), 10)
+        wait_for(lambda: {"lock_jammed", "sos"} <= gateway.rules())
         (jammed,) = [alert for alert in gateway.alerts().values() if alert.rule == "lock_jammed"]
         assert jammed.device == "demo/lock-002"
         base = sqlite3.connect(f"file:{gateway.folder}/state/state.db?mode=ro", uri=True)
@@ -217,7 +217,7 @@ def test_a_press_by_hand_is_an_alert_and_a_wrong_one_is_a_line(tmp_path: Path, s
         done = sim("press", "social_alarm:1", *where)
         assert done.returncode == 0, done.stderr
         assert "demo/social-001: press, acknowledged" in done.stdout
-        wait_for(lambda: "sos" in gateway.rules(), 10)
+        wait_for(lambda: "sos" in gateway.rules())
         for words, says in (
             (["press", "teapot:1", *where], "social_alarm:1"),
             (["press", "social_alarm:1", "--do", "dance", *where], "press"),
@@ -246,7 +246,7 @@ def test_the_console_obeys_and_answers_bad_lines_with_one(tmp_path: Path, scenar
         assert process.stdin is not None
         process.stdin.write(LINES)
         process.stdin.flush()
-        wait_for(lambda: "sos" in gateway.rules(), 30)
+        wait_for(lambda: "sos" in gateway.rules())
         out, err = process.communicate("quit\n", timeout=BOUND_S)
     assert (process.returncode, err) == (0, "")
     for said in (
