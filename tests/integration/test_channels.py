@@ -301,12 +301,13 @@ def _faults_of(world: World, channel: str) -> Faults:
     return services.get(channel, world.elks.faults)
 
 
-def test_a_push_service_that_fails_sends_the_alert_on_at_once(world: World) -> None:
+def test_a_push_service_that_fails_sends_the_alert_on_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    climb_after(monkeypatch, 10 * WITHIN_S)  # the time in which a receipt could come does not pass here
     world.push.faults.fail = 503
-    started = time.monotonic()
     world.press()
     world.until(lambda: bool(world.elks.texts))
-    assert time.monotonic() - started < 1, "before the second in which a receipt could come"
 
 
 def test_a_subscription_that_is_gone_is_removed_and_the_person_out_of_reach(world: World) -> None:
