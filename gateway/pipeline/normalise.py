@@ -50,19 +50,19 @@ def normalise(
     remarks: list[Trace] = []
     told = False
     acted: dict[str, str] = {}
-    for index, item in enumerate(decoded.items):
-        if isinstance(item, Ignored) and not isinstance(item, CommandResult):
-            remarks.append(Trace(frame.position, "decode", Verdict.IGNORED, item.reason))
+    for index, said in enumerate(decoded.items):
+        if isinstance(said, Ignored) and not isinstance(said, CommandResult):
+            remarks.append(Trace(frame.position, "decode", Verdict.IGNORED, said.reason))
             continue
-        watched = state.watched(decoded.adapter, item.native_id)
-        if isinstance(item, CommandResult):
-            remarks += _result(state, frame, watched, item)
+        watched = state.watched(decoded.adapter, said.native_id)
+        if isinstance(said, CommandResult):
+            remarks += _result(state, frame, watched, said)
             continue
         if watched is None:
-            remarks.append(_discover(state, frame, decoded.adapter, item))
+            remarks.append(_discover(state, frame, decoded.adapter, said))
             continue
         device, status = watched.device, watched.status
-        item = as_level(item, device.kind, watched.enrolment.role)
+        item = as_level(said, device.kind, watched.enrolment.role)
         if not frame.retained and item.type != "device.offline":
             hear(status, frame, watched.enrolment)
         note(state, watched, item, frame)

@@ -61,9 +61,7 @@ def test_a_charge_that_does_not_fall_has_no_day() -> None:
 
 
 def test_noise_leaves_the_latest_day_open() -> None:
-    noisy = tuple(
-        Charge(NOW - timedelta(days=20 - n), 80 - 0.05 * n + (n * 7 % 11 - 5)) for n in range(21)
-    )
+    noisy = tuple(Charge(NOW - timedelta(days=20 - n), 80 - 0.05 * n + (n * 7 % 11 - 5)) for n in range(21))
     found = forecast(noisy, NOW)
     assert found.known
     assert found.latest_days is None
