@@ -13,7 +13,7 @@ from gateway.model.records import Id, Record
 from gateway.model.registry import Registry, RegistryDocument
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline.coverage import refuse_hollow
-from gateway.pipeline.owned import Former, Own
+from gateway.pipeline.owned import Former, Joined, Own
 from gateway.pipeline.state import State
 
 Words = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -64,12 +64,17 @@ def enrol(state: State, frame: Frame, manifests: Mapping[str, Manifest]) -> list
         return []
 
 
-def overrule(state: State, frame: Frame, overruled: Mapping[str, str]) -> None:
-    """Drop the changes of the console that a registry file overruled, each with its reason in the trace."""
-    for name, why in overruled.items():
+def overrule(state: State, frame: Frame, joined: Joined) -> None:
+    """Say in the trace which changes of the console a registry file took away; the lost ones are kept."""
+    for name, why in (*joined.overruled.items(), *joined.lost.items()):
         reason = f"device {name!r} of the console is left out: {why}"
         state.trace(Trace(frame.position, "registry", Verdict.REFUSED, reason, "", name))
-        state.owned.keep(name, None)
+    for name, own in list(state.owned.own.items()):
+        lost = joined.lost.get(name, "")
+        if name in joined.overruled:
+            state.owned.keep(name, None)
+        elif own.lost != lost:
+            state.owned.keep(name, replace(own, lost=lost))
 
 
 def _take(state: State, frame: Frame, manifests: Mapping[str, Manifest]) -> list[str]:

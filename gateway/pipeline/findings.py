@@ -22,6 +22,7 @@ LOOKED = (
     "staff_unreachable",
     "nobody_reachable",
     "config_stuck",
+    "enrolment_lost",
 )
 """The kinds that are looked for in the state."""
 
@@ -40,7 +41,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def looked(state: State) -> list[Finding]:
     """Return all that is found now of these kinds, except about the synthetic tenant."""
-    found = [*_standing(state), *_coverage(state), *_phones(state), *_twins(state)]
+    found = [*_standing(state), *_coverage(state), *_phones(state), *_twins(state), *_lost(state)]
     return [one for one in found if one.tenant != SYNTHETIC]
 
 
@@ -96,3 +97,12 @@ def _twins(state: State) -> Iterator[Finding]:
         tenant = state.registry.devices[one.device].tenant
         values: Values = {"device": one.device, "n": wanted}
         yield Finding(kind="config_stuck", subject=one.device, tenant=tenant, reason=reason, values=values)
+
+
+def _lost(state: State) -> Iterator[Finding]:
+    """Yield the devices enrolled in the console that a registry file has left without a home or person."""
+    for name, own in state.owned.own.items():
+        if own.lost:
+            values: Values = {"device": name}
+            tenant = own.device.tenant
+            yield Finding(kind="enrolment_lost", subject=name, tenant=tenant, reason=own.lost, values=values)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -28,6 +29,8 @@ class Own(Record, frozen=True, kw_only=True):
     """A change made in the console: an enrolled device, or another device in the place of the file's `was`.
 
     `frame` is the journalled frame that brought it; `former` are the devices before it, the oldest first.
+    `lost` says what a later registry file no longer has of that which the enrolment refers to: it is kept,
+    and holds again when the file has it again.
     """
 
     device: Device
@@ -37,6 +40,15 @@ class Own(Record, frozen=True, kw_only=True):
     frame: int
     was: Device | None = None
     former: tuple[Former, ...] = ()
+    lost: str = ""
+
+
+class Joined(NamedTuple):
+    """A file's registry with the console's changes; `overruled` and `lost` say why others do not hold."""
+
+    document: RegistryDocument
+    overruled: Mapping[str, str] = {}
+    lost: Mapping[str, str] = {}
 
 
 class Owned:
@@ -65,16 +77,18 @@ class Owned:
         self._put(key, body)
 
 
-def joined(document: RegistryDocument, own: Mapping[str, Own]) -> tuple[RegistryDocument, dict[str, str]]:
-    """Return a file's registry with the changes made in the console, and why some of them no longer hold.
+def joined(document: RegistryDocument, own: Mapping[str, Own]) -> Joined:
+    """Join a file's registry with the changes made in the console.
 
-    The file wins: what it names itself, and what it has no home or person for, is not taken over.
+    The file wins: what it names itself is overruled, and what it has no home or person for is lost.
     """
     if not own:
-        return document, {}
+        return Joined(document)
     registry = Registry.of(document)
-    left = {name: why for name, one in own.items() if (why := _conflict(registry, one))}
-    held = {name: one for name, one in own.items() if name not in left}
+    overruled = {name: why for name, one in own.items() if (why := _conflict(registry, one))}
+    asked = {name: one for name, one in own.items() if name not in overruled}
+    lost = {name: why for name, one in asked.items() if one.was is None and (why := _homeless(registry, one))}
+    held = {name: one for name, one in asked.items() if name not in lost}
     added = [one for one in held.values() if one.was is None]
     devices = tuple(_in_place(one, held[one.id].device) if one.id in held else one for one in document.device)
     whole = replace(
@@ -82,7 +96,7 @@ def joined(document: RegistryDocument, own: Mapping[str, Own]) -> tuple[Registry
         device=(*devices, *(one.device for one in added)),
         enrolment=(*document.enrolment, *(one.enrolment for one in added)),
     )
-    return whole, left
+    return Joined(whole, overruled, lost)
 
 
 def _in_place(filed: Device, new: Device) -> Device:
@@ -95,7 +109,9 @@ def _conflict(registry: Registry, own: Own) -> str:
     named = registry.device_named(own.device.adapter, own.device.native_id)
     if named is not None:
         return f"the file itself names {own.device.native_id!r}, as {named.id!r}"
-    return _astray(registry, own, own.was) if own.was is not None else _homeless(registry, own)
+    if own.was is not None:
+        return _astray(registry, own, own.was)
+    return f"the file itself has a device {own.device.id!r}" if own.device.id in registry.devices else ""
 
 
 def _astray(registry: Registry, own: Own, was: Device) -> str:
@@ -112,8 +128,6 @@ def _homeless(registry: Registry, own: Own) -> str:
     device, enrolment = own.device, own.enrolment
     home = registry.homes.get(enrolment.home)
     person = registry.persons.get(enrolment.person) if enrolment.person else None
-    if device.id in registry.devices:
-        return f"the file itself has a device {device.id!r}"
     if home is None or home.tenant != device.tenant:
         return f"the file no longer has the home {enrolment.home!r}"
     if enrolment.person and (person is None or person.home != enrolment.home):

@@ -149,12 +149,12 @@ class Walk:
         """Take a whole new registry; devices that left it lose their timers when those fire."""
         try:
             filed = RegistryDocument.from_json(frame.payload)
-            document, overruled = joined(filed, state.owned.own)
-            registry = Registry.of(document)
+            whole = joined(filed, state.owned.own)
+            registry = Registry.of(whole.document)
             crew, before = at_work(state), state.registry.enrolments
             refuse_hollow(state, registry)
             state.set_registry(registry.document)
-            enrolling.overrule(state, frame, overruled)
+            enrolling.overrule(state, frame, whole)
         except ValueError as error:
             state.changes.refusals[frame.position] = str(error)
             state.trace(Trace(frame.position, "registry", Verdict.REFUSED, str(error)))

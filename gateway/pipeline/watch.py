@@ -62,10 +62,12 @@ KINDS: Mapping[str, Kind] = {
     "coverage_gap": Kind("S6", _M, Route.MANAGEMENT, 4 * 3600),
     "standing_alarms": Kind("S11", _L, Route.MANAGEMENT, 4 * 3600),
     "config_stuck": Kind("", _L, Route.TECHNICAL, 24 * 3600),
+    "enrolment_lost": Kind("", _M, Route.MANAGEMENT, 3600),
     "nuisance": Kind("S14", _L, Route.MANAGEMENT, 24 * 3600),
 }
-"""Alert rules, section 5.6; the low class answers in its usual time. `config_stuck` is of our own making:
-a device that does not take up its configuration is a matter for technicians."""
+"""Alert rules, section 5.6; the low class answers in its usual time. two are of our own making: a
+device that does not take up its configuration is a matter for technicians, one that nobody is told of since
+a registry file came is a matter for whoever wrote the file."""
 
 _DECODER = msgspec.json.Decoder(Report)
 

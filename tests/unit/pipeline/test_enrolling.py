@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.frame import Transport
+from gateway.pipeline.findings import looked
 from gateway.pipeline.owned import Owned
 from gateway.pipeline.state import State
 from tests.unit.pipeline.town import START, Town, document
@@ -92,6 +93,10 @@ def test_an_enrolment_whose_home_has_left_the_file_is_named_and_left_out() -> No
     changes = reload(town)
     assert any("no longer has the home 'h2'" in one.reason for one in changes.traces)
     assert not changes.refusals
+    assert [(one.kind, one.subject) for one in looked(town.state)] == [("enrolment_lost", "t/new-1")]
+    reload(town, home=homes)
+    assert town.state.registry.enrolments["t/new-1"].home == "h2", "kept, and back with its home"
+    assert not looked(town.state)
 
 
 def test_a_replacement_keeps_the_identity_its_history_and_the_open_alert() -> None:
