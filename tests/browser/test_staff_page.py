@@ -254,7 +254,7 @@ def test_every_link_of_the_navigation_stands_on_a_phone_whole(
     page = opened(f"/?lang={language}")
     page.set_viewport_size({"width": width, "height": 740})
     links = page.locator("nav a")
-    expect(links).to_have_count(8)
+    expect(links).to_have_count(9)
     for link in links.all():
         box = link.bounding_box()
         assert box is not None
