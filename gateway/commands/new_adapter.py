@@ -17,7 +17,7 @@ from gateway.contract.manifest import QUALITY_RULES
 
 Plainly = Callable[[Callable[..., Any]], Callable[..., Any]]
 NAME = re.compile(r"[a-z][a-z0-9]{1,39}")
-NAMES_ALLOWED = "one word of 2 to 40 small letters and digits, a letter first"
+NAMES_ALLOWED = "one word of 2 to 40 small letters and digits, a letter first, no keyword of Python"
 OWN = "vaka"
 """The project whose source tree may hold the new adapter beside ours."""
 SECTION = '[project.entry-points."vaka.adapters"]'

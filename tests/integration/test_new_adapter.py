@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
-from gateway.commands.new_adapter import STEPS
+from gateway.commands.new_adapter import NAMES_ALLOWED, STEPS
 from gateway.contract.manifest import QUALITY_RULES, read_manifest, read_quality
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def ran(*words: str, path: Path | None = None) -> subprocess.CompletedProcess[st
     )
 
 
-def tested(folder: Path) -> subprocess.CompletedProcess[str]:
+def suite_of(folder: Path) -> subprocess.CompletedProcess[str]:
     return ran("pytest", "-p", "no:cacheprovider", "-c", str(folder / "pyproject.toml"), str(folder))
 
 
@@ -98,13 +98,13 @@ def test_the_seven_steps_lead_from_an_empty_folder_to_a_frame_that_is_read(tmp_p
     bad = {"quarantine": {"reason": reason, "clause": "ACME-JSON", "native_id": "unit-1"}}
     asked = {key: value for key, value in case.items() if key != "expect"} | {"payload": noise} | bad
     (package / "frames" / "no-json.json").write_text(json.dumps(asked))
-    before = tested(folder)
+    before = suite_of(folder)
     assert before.returncode == 1, before.stdout + before.stderr
     assert before.stdout.count("FAILED") == 2
     assert "2 failed" in before.stdout
     # 5. The decoder: they pass.
     decode_written(package / "codec.py")
-    after = tested(folder)
+    after = suite_of(folder)
     assert after.returncode == 0, after.stdout + after.stderr
     # 6. The quality file: a rule is done.
     rule = "golden-frames"
@@ -183,9 +183,7 @@ def test_a_second_one_of_the_same_name_leaves_the_first_as_it_is(tree: Path) -> 
 )
 def test_what_is_no_word_is_refused_with_what_is_allowed(name: str, tmp_path: Path) -> None:
     line = refused("--out", str(tmp_path / "new"), "--", name)
-    assert (
-        line == f"NAME: found {name!r}; allowed: one word of 2 to 40 small letters and digits, a letter first"
-    )
+    assert line == f"NAME: found {name!r}; allowed: {NAMES_ALLOWED}"
     assert not (tmp_path / "new").exists()
 
 
