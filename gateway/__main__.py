@@ -18,6 +18,7 @@ from gateway.commands import inspect
 from gateway.commands import rules as rulebook
 from gateway.commands.demo import demo as play
 from gateway.commands.fleet import add_commands as add_fleet
+from gateway.commands.new_adapter import add_commands as add_new_adapter
 from gateway.commands.orders import add_commands as add_orders
 from gateway.commands.people_app import add_commands
 from gateway.commands.pilot import add_commands as add_pilot
@@ -25,9 +26,9 @@ from gateway.commands.replay import add_commands as add_replay
 from gateway.commands.serve import serve as run
 from gateway.commands.serve import set_up_logging
 from gateway.config import Settings, load_settings
-from gateway.contract import VakaError
+from gateway.contract import Adapter, VakaError
 from gateway.pipeline.walk import Walk
-from gateway.plugins import command_groups, load_adapters, load_rules
+from gateway.plugins import command_groups, find_adapters, load_adapters, load_rules
 from gateway.preflight import examine
 from gateway.transports.mqtt_listener.credentials import hash_secret, new_password
 from gateway.wiring import PartFailedError
@@ -165,7 +166,7 @@ def decode(
     payload: str | None = None,
 ) -> None:
     """Print one JSON line for every event, or the reason why there is none."""
-    walk = Walk(load_adapters(), load_rules(), ())
+    walk = Walk(_usable_adapters(), load_rules(), ())
     jobs = [decoding.messages_of(file) for file in files or []]
     if topic is not None:
         found = {"transport": transport, "topic": topic, "payload": payload or ""}
@@ -263,6 +264,14 @@ def secret() -> None:
     typer.echo(f"password  {plain}\nsecret    {hash_secret(plain)}")
 
 
+def _usable_adapters() -> list[Adapter]:
+    """Return the adapters that can be used, and tell of the others: a broken one does not stop the rest."""
+    adapters, faults = find_adapters()
+    for fault in faults:
+        typer.echo(fault, err=True)
+    return adapters
+
+
 def _directory(config: Path | None, data: Path | None) -> Path:
     settings: Settings = load_settings(config)
     return data or settings.data_dir
@@ -280,6 +289,7 @@ def _add_group(name: str, run: Callable[..., None]) -> None:
 
 add_commands(app, _plainly)
 add_fleet(app, _plainly)
+add_new_adapter(app, _plainly)
 add_orders(app, _plainly)
 add_replay(app, _plainly)
 add_pilot(app, _plainly)

@@ -1,23 +1,51 @@
 """Plugins: adapters, rules and channels as installed packages declare them, ours like a stranger's."""
 
 import re
+import tomllib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any
 
-from gateway.contract import Adapter, ConfigurationError, Notifier, Rule, RuleState, as_active
+import msgspec
+
+from gateway.contract import Adapter, ConfigurationError, Manifest, Notifier, Rule, RuleState, as_active
 from gateway.contract.library import RuleEntry
+from gateway.contract.manifest import read_manifest
 from gateway.model.frame import Frame
 from gateway.pipeline.decode import WEBHOOK_PREFIX
 from gateway.service.means import Means
 
+MAX_FAULT_CHARACTERS = 300
+"""So much of a plugin's own error is told; it is one line whatever stands in it."""
+
 
 def load_adapters(wanted: Iterable[str] = ()) -> list[Adapter]:
-    """Return the installed adapters, or those named; ConfigurationError for a name that is not installed."""
+    """Return the installed adapters, or those named.
+
+    Raises ConfigurationError for a name that is not installed, and with a line for each that cannot be used.
+    """
+    adapters, faults = find_adapters(wanted)
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return adapters
+
+
+def find_adapters(wanted: Iterable[str] = ()) -> tuple[list[Adapter], list[str]]:
+    """Return the adapters that can be used, and one line for each that cannot; else as `load_adapters`."""
     found = {entry.name: entry for entry in entry_points(group="vaka.adapters")}
     names = tuple(wanted) or tuple(sorted(found))
     if unknown := set(names) - set(found):
         raise ConfigurationError(f"adapters: found {sorted(unknown)}; allowed: {', '.join(sorted(found))}")
-    return [found[name].load() for name in names]
+    adapters: list[Adapter] = []
+    faults: list[str] = []
+    for name in names:
+        try:
+            adapters.append(_adapter(found[name]))
+        except ConfigurationError as error:
+            faults.append(str(error))
+    return adapters, faults
 
 
 def load_rules(own: Iterable[RuleEntry] = (), active: Collection[str] = ()) -> list[Rule]:
@@ -25,7 +53,7 @@ def load_rules(own: Iterable[RuleEntry] = (), active: Collection[str] = ()) -> l
 
     Raises ConfigurationError for a name that no shadow rule has: nothing else can be switched by it.
     """
-    rules = [rule for entry in entry_points(group="vaka.rules") for rule in entry.load()]
+    rules = [rule for entry in entry_points(group="vaka.rules") for rule in _load(entry)]
     rules += [rule for entry in own for rule in entry.rules]
     shadows = {name for rule in rules if rule.state is RuleState.SHADOW for name in (rule.id, rule.catalogue)}
     if unknown := sorted(set(active) - shadows):
@@ -36,7 +64,7 @@ def load_rules(own: Iterable[RuleEntry] = (), active: Collection[str] = ()) -> l
 
 def load_notifiers(means: Means) -> dict[str, Notifier]:
     """Return every installed and configured channel by its name in deliveries."""
-    made: list[Notifier | None] = [entry.load()(means) for entry in entry_points(group="vaka.notifiers")]
+    made: list[Notifier | None] = [_load(entry)(means) for entry in entry_points(group="vaka.notifiers")]
     there = sorted((one for one in made if one is not None), key=lambda one: one.channel)
     return {notifier.channel: notifier for notifier in there}
 
@@ -48,9 +76,52 @@ def command_groups() -> dict[str, Callable[..., None]]:
 
 def _late(entry: EntryPoint) -> Callable[..., None]:
     def run(arguments: Sequence[str]) -> None:
-        entry.load()(list(arguments), prog_name=f"vaka {entry.name}")
+        _load(entry)(list(arguments), prog_name=f"vaka {entry.name}")
 
     return run
+
+
+def _adapter(entry: EntryPoint) -> Adapter:
+    adapter: Adapter = _load(entry)
+    manifest = getattr(adapter, "manifest", None)
+    if not isinstance(manifest, Manifest) or not callable(getattr(adapter, "decode", None)):
+        raise _fault(entry, f"{type(adapter).__name__} is no adapter: it needs `manifest` and `decode`")
+    if manifest.id != entry.name:
+        raise _fault(entry, f"its manifest.toml says id {manifest.id!r}; allowed: {entry.name!r}")
+    return adapter
+
+
+def _load(entry: EntryPoint) -> Any:
+    """Load what an entry point names; ConfigurationError says in one line whose it is and where it breaks."""
+    try:
+        return entry.load()
+    except SyntaxError as error:
+        where = f"{error.filename}, line {error.lineno}"
+        raise _fault(entry, f"{where}: {type(error).__name__}: {error.msg}") from error
+    except Exception as error:  # a stranger's code may raise anything
+        raise _fault(entry, f"{_place(entry, error)}{type(error).__name__}: {error}") from error
+
+
+def _fault(entry: EntryPoint, reason: str) -> ConfigurationError:
+    told = " ".join(reason.split())
+    if len(told) > MAX_FAULT_CHARACTERS:
+        told = f"{told[:MAX_FAULT_CHARACTERS]}..."
+    whose = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed distribution"
+    named = f"{whose}, entry point {entry.group}: {entry.name} = {entry.value}"
+    return ConfigurationError(f"{named}: cannot be used: {told}")
+
+
+def _place(entry: EntryPoint, error: Exception) -> str:
+    """Return the last file and line of the plugin's own package, or its manifest when that was being read."""
+    own = entry.module.partition(".")[0]
+    place, manifest = "", False
+    for frame, line in walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__", "").partition(".")[0] == own:
+            place = f"{frame.f_code.co_filename}, line {line}: "
+        manifest |= frame.f_code is read_manifest.__code__
+    if manifest and place and isinstance(error, msgspec.ValidationError | tomllib.TOMLDecodeError):
+        return f"{Path(place.rpartition(', line')[0]).with_name('manifest.toml')}: "
+    return place
 
 
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:

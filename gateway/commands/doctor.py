@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.config import Settings, load_registry
 from gateway.contract import RuleState, VakaError
-from gateway.plugins import load_adapters, load_rules
+from gateway.plugins import find_adapters, load_rules
 from gateway.rule_files import own_rules
 
 FREE_BYTES = 1 << 30
@@ -89,7 +89,8 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _plugins(settings: Settings) -> Iterator[Finding]:
-    adapters = load_adapters(settings.adapters)
+    adapters, faults = find_adapters(settings.adapters)
+    yield from (("fail", fault) for fault in faults)
     yield "ok", f"adapters: {', '.join(adapter.manifest.id for adapter in adapters)}"
     rules = load_rules(own_rules(settings.rules_dir), settings.active_rules)
     shadow = sum(rule.state is RuleState.SHADOW for rule in rules)

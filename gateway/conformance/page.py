@@ -78,7 +78,9 @@ def _counts(report: Report, words: dict[str, Any]) -> list[tuple[str, list[int]]
 def _clause(report: Report, clause: str, language: Language) -> dict[str, Any]:
     one = next(found for found in report.clauses if found.id == clause)
     cases = [case.id for case in report.cases if clause in case.clauses]
-    return {"one": one, "text": (one.sv if language == "sv" else "") or one.en, "cases": cases}
+    swedish = language == "sv" and one.sv != ""  # a clause that is not translated yet is said to be English
+    text, lang = (one.sv, "sv") if swedish else (one.en, "en")
+    return {"one": one, "text": text, "lang": lang, "cases": cases}
 
 
 def _case(report: Report, case: CaseResult, language: Language) -> dict[str, Any]:

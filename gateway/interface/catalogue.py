@@ -48,15 +48,16 @@ def catalogue(adapters: Iterable[Adapter], tested: Iterable[Tested] = ()) -> str
 
 
 def quality_of(adapter: Adapter) -> dict[str, Answer]:
-    """Return how an adapter answers the quality rules; empty for one without a quality file."""
+    """Return how an adapter answers the quality rules; empty for one without a file that can be read."""
     package = type(adapter).__module__.rpartition(".")[0]
     if not package:
         return {}
     try:
-        text = files(package).joinpath("quality.toml").read_text("utf-8")
+        return read_quality(files(package).joinpath("quality.toml").read_text("utf-8"))
     except (FileNotFoundError, ModuleNotFoundError):
         return {}
-    return read_quality(text)
+    except (ValueError, msgspec.MsgspecError):  # a stranger's broken file shall not take the page down
+        return {}
 
 
 def _row(adapter: Adapter) -> str:

@@ -13,7 +13,8 @@ from gateway.interface.prose import slug
 STYLE = """
 :root{color-scheme:light dark;--line:#8a8f98;--soft:#f3f4f6;--link:#0b4a8f}
 @media(prefers-color-scheme:dark){:root{--soft:#22252b;--link:#9cc7ff}}
-body{font:1rem/1.55 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:1rem}
+body{font:1rem/1.55 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:1rem;
+overflow-wrap:break-word}
 a{color:var(--link)}a:focus-visible,div:focus-visible{outline:3px solid var(--link);outline-offset:2px}
 h1,h2,h3,h4{line-height:1.25;margin:1.8em 0 .5em}h4{font-family:ui-monospace,monospace}
 code,pre{font-family:ui-monospace,monospace;font-size:.92em}code{overflow-wrap:anywhere}
@@ -22,6 +23,7 @@ pre{background:var(--soft);padding:.8rem;overflow-x:auto}pre code{overflow-wrap:
 th,td{border:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top}
 th{background:var(--soft)}
 td:first-child code{overflow-wrap:normal}
+td:nth-child(n+4):last-child{min-width:14rem}
 nav ul{columns:18rem;padding-left:1.2rem}.skip{position:absolute;left:-99rem}.skip:focus{position:static}
 @media print{nav{display:none}pre{white-space:pre-wrap}}
 """

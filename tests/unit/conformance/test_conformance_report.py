@@ -21,6 +21,8 @@ from gateway.conformance.report import Report, as_json, read_report
 from gateway.conformance.verdict import Finding, Verdict, failed, passed
 from gateway.conformance.written import summary, write_forms, write_json
 from gateway.contract import ConfigurationError
+from gateway.interface.catalogue import catalogue
+from gateway.interface.reports import handed_in
 
 
 async def unlocks(bench: Bench) -> Finding:
@@ -51,6 +53,33 @@ def test_the_json_master_reads_back_as_it_was_written(made: Report, tmp_path: Pa
     assert again.verdict is Verdict.FAIL
     assert set(again.digests) == {"declaration", "firmware"}
     assert re.fullmatch(r"[0-9a-f]{64}", again.kit.digest)
+
+
+def test_the_catalogue_of_tested_products_is_made_from_what_the_kit_wrote(
+    made: Report, tmp_path: Path
+) -> None:
+    folder = tmp_path / "conformance" / "lock-of-a-maker"
+    folder.mkdir(parents=True)
+    data = write_json(made, folder)
+    write_forms(made, folder)
+    claim = signed.statement(made, data, "self-declared")
+    envelope = signed.sign(claim, Ed25519PrivateKey.generate())
+    (folder / "statement.dsse.json").write_bytes(envelope)
+    (tested,) = handed_in(tmp_path / "conformance")
+    device = made.device
+    assert (tested.vendor, tested.product, tested.firmware) == (
+        device.vendor,
+        device.product,
+        device.firmware,
+    )
+    assert (tested.result, tested.interface, tested.kit) == ("fail", "vaka/1", made.kit.version)
+    counted = [f"{made.count('must', verdict)} {verdict.value}" for verdict in Verdict]
+    assert tested.figures == "must: " + ", ".join(
+        sorted((one for one in counted if one[0] != "0"), key=lambda one: one.partition(" ")[2])
+    )
+    row = next(line for line in catalogue([], [tested]).splitlines() if device.product in line)
+    assert f"| fail | {tested.figures} | {made.ended_at.date().isoformat()} |" in row
+    assert handed_in(tmp_path / "nowhere") == []
 
 
 def test_no_form_holds_the_password(made: Report, tmp_path: Path) -> None:
