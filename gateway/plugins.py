@@ -38,14 +38,14 @@ def find_adapters(wanted: Iterable[str] = ()) -> tuple[list[Adapter], list[str]]
     names = tuple(wanted) or tuple(sorted(found))
     if unknown := set(names) - set(found):
         raise ConfigurationError(f"adapters: found {sorted(unknown)}; allowed: {', '.join(sorted(found))}")
-    adapters: list[Adapter] = []
+    usable: list[Adapter] = []
     faults: list[str] = []
     for name in names:
         try:
-            adapters.append(_adapter(found[name]))
+            usable.append(_adapter(found[name]))
         except ConfigurationError as error:
             faults.append(str(error))
-    return adapters, faults
+    return usable, faults
 
 
 def load_rules(own: Iterable[RuleEntry] = (), active: Collection[str] = ()) -> list[Rule]:
