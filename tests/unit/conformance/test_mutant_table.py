@@ -139,7 +139,7 @@ OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 """The must-clauses of other kinds: the kind, a word of its, and the data that breaks the clause."""
 NO_MUTANT = {
-    "VDI-MQTT-04": "a message that is sent again for ever keeps the configuration out too: two clauses are blamed"
+    "VDI-MQTT-04": "it is sent again for ever and keeps the configuration out: two clauses are blamed"
 }
 
 
