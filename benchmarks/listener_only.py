@@ -22,9 +22,10 @@ from gateway.contract import Manifest, Sender
 from gateway.model.frame import Frame
 from gateway.model.registry import Device, Registry, RegistryDocument, Tenant
 from gateway.model.vocabulary import DeviceKind
+from gateway.service.logins import hash_secret
 from gateway.stores.sessions import MemorySessionStore
 from gateway.transports.mqtt_codec import encode
-from gateway.transports.mqtt_listener import MqttListener, RegistryCredentials, hash_secret
+from gateway.transports.mqtt_listener import MqttListener, RegistryCredentials
 
 PAYLOAD = b'{"specversion":"1.0","id":"00000000","type":"vaka.heartbeat.v1","data":{}}'.ljust(250, b" ")
 WINDOW = 64

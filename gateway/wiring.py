@@ -35,6 +35,7 @@ from gateway.service.deadman import DeadMan
 from gateway.service.dispatch import Dispatcher
 from gateway.service.engine import Engine, Machinery, Observer
 from gateway.service.intake import LaneIntake
+from gateway.service.logins import hash_secret, new_password
 from gateway.service.means import Means
 from gateway.service.metrics import Metrics
 from gateway.service.reach import Reachability
@@ -48,7 +49,7 @@ from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
 from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
-from gateway.transports.mqtt_listener.credentials import RegistryCredentials, hash_secret, new_password
+from gateway.transports.mqtt_listener.credentials import RegistryCredentials
 from gateway.transports.mqtt_publish import Sender, publish
 from gateway.transports.outward import by_broker, by_listener
 from gateway.transports.webhook import webhook_router

@@ -23,12 +23,14 @@ async def device_page(request: Request, ctx: Ctx, _: DeviceReader, name: str) ->
     device = device_of(ctx, name)
     can, why = possible(ctx, device)
     twin = ctx.board.equipment.twins.get(name) or Twin(device=name)
+    own = ctx.board.owned.own.get(name)
     values = {
         "device": device,
         "sections": SECTIONS,
         "health": health_of(ctx, device),
         "twin": twin,
-        "own": ctx.board.owned.own.get(name),
+        "own": own,
+        "in_console": own is not None and own.was is None,
         "configurable": configurable(ctx, device),
         "config_text": _config_text(twin),
         "can": can,

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.access import Ctx, DeviceReader, DeviceWriter
@@ -13,11 +13,13 @@ from gateway.api.context import Context
 from gateway.api.errors import ApiError, NotFoundError, RefusedError, UnavailableError, problems
 from gateway.api.given import give
 from gateway.api.people import stay_at_home
+from gateway.api.view import Drawing
 from gateway.contract import ConfigurationError
 from gateway.model.vocabulary import DeviceKind
 from gateway.onboarding.table import Known, read_table
-from gateway.pipeline.enrolling import Adding, Ending, Entry, Replacing
+from gateway.pipeline.enrolling import Adding, Ending, Entry, Login, Replacing
 from gateway.pipeline.owned import Own
+from gateway.service.logins import hash_secret, new_password
 
 ROUTER = APIRouter(tags=["devices"])
 API = "/api/v1"
@@ -57,6 +59,14 @@ class ReasonBody(_Body):
     """Why."""
 
     reason: str = Field(min_length=1, max_length=200)
+
+
+class LoginView(BaseModel):
+    """How the device signs in from now on; told this once, and kept nowhere in plain."""
+
+    frame: int = Field(description="Journal position: the trace id.")
+    username: str
+    password: str
 
 
 class EnrolledView(BaseModel):
@@ -126,6 +136,14 @@ async def put_in_place(ctx: Context, actor: Actor, name: str, body: ReplaceBody)
     return EnrolledView(frame=await give(ctx, actor, "enrol/replace", told), devices=[name])
 
 
+async def sign_in(ctx: Context, actor: Actor, name: str) -> LoginView:
+    """Make a device's password anew; raises RefusedError and the like."""
+    stay_at_home(ctx, actor, device_of(ctx, name).tenant)
+    password = new_password()
+    frame = await give(ctx, actor, "enrol/login", Login(name, hash_secret(password)))
+    return LoginView(frame=frame, username=name, password=password)
+
+
 @ROUTER.post(f"{API}/devices", summary="Enrol a device", responses=_ERRORS)
 async def enrol_device(ctx: Ctx, actor: DeviceWriter, body: DeviceBody) -> EnrolledView:
     """Enrol one device, heard already or not."""
@@ -147,6 +165,16 @@ async def enrol_table(
 async def replace_device(ctx: Ctx, actor: DeviceWriter, device: str, body: ReplaceBody) -> EnrolledView:
     """Let another device take the identity, enrolment, history and open alerts of this one."""
     return await put_in_place(ctx, actor, device, body)
+
+
+@ROUTER.post(f"{API}/devices/{{device:path}}/login", summary="Give a device a password", responses=_ERRORS)
+async def give_login(ctx: Ctx, actor: DeviceWriter, device: str, response: Response) -> LoginView:
+    """Make the MQTT password of a device that was enrolled in the console; the one before ends at once.
+
+    A connection that stands already lasts until it is closed.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    return await sign_in(ctx, actor, device)
 
 
 @ROUTER.post(f"{API}/devices/{{device:path}}/end", summary="End an enrolment", responses=_ERRORS)
@@ -201,6 +229,15 @@ async def table_form(ctx: Ctx, actor: DeviceWriter, file: Annotated[UploadFile, 
     content = await file.read()
     await add(ctx, actor, _told(ctx, file.filename or "table", content))
     return RedirectResponse("/devices", 303)
+
+
+@ROUTER.post("/device-login", include_in_schema=False)
+async def login_form(request: Request, ctx: Ctx, actor: DeviceWriter, device: Word) -> HTMLResponse:
+    """Make a device's password from its page, and show it this once."""
+    drawing: Drawing = request.app.state.drawing
+    made = drawing.page(request, "device_login.html", {"login": await sign_in(ctx, actor, device)})
+    made.headers["Cache-Control"] = "no-store"
+    return made
 
 
 @ROUTER.post("/device-replace", include_in_schema=False)

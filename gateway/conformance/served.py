@@ -14,9 +14,10 @@ from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, urgency
 from gateway.service.engine import Engine, Machinery
 from gateway.service.intake import LaneIntake
+from gateway.service.logins import hash_secret
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_store import SqliteStore
-from gateway.transports.mqtt_listener import MqttListener, RegistryCredentials, hash_secret
+from gateway.transports.mqtt_listener import MqttListener, RegistryCredentials
 
 QUEUE_FRAMES = 10_000
 BATCH = 64

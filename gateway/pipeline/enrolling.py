@@ -44,6 +44,13 @@ class Replacing(Record, frozen=True, kw_only=True):
     reason: Words
 
 
+class Login(Record, frozen=True):
+    """The salted digest of a password made for a device that was enrolled in the console."""
+
+    device: Id
+    secret: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class Ending(Record, frozen=True):
     """An enrolment made in the console ends."""
 
@@ -52,7 +59,7 @@ class Ending(Record, frozen=True):
 
 
 def enrol(state: State, frame: Frame, manifests: Mapping[str, Manifest]) -> list[str]:
-    """Take `enrol/add`, `enrol/replace` or `enrol/end`; return the devices whose meaning changed.
+    """Take `enrol/{add,replace,login,end}`; return the devices whose meaning changed.
 
     All or nothing: one that is wrong is refused with its reason, and nothing has changed.
     """
@@ -85,9 +92,11 @@ def _take(state: State, frame: Frame, manifests: Mapping[str, Manifest]) -> list
         return _add(state, frame, Adding.from_json(frame.payload), manifests)
     if word == "replace":
         return _replace(state, frame, Replacing.from_json(frame.payload), manifests)
+    if word == "login":
+        return _login(state, frame, Login.from_json(frame.payload))
     if word == "end":
         return _end(state, Ending.from_json(frame.payload))
-    raise Refused("allowed: enrol/add, enrol/replace, enrol/end")
+    raise Refused("allowed: enrol/add, enrol/replace, enrol/login, enrol/end")
 
 
 def _add(state: State, frame: Frame, told: Adding, manifests: Mapping[str, Manifest]) -> list[str]:
@@ -98,10 +107,8 @@ def _add(state: State, frame: Frame, told: Adding, manifests: Mapping[str, Manif
             raise Refused(f"enrolment {name}: device: found {one.enrolment.device!r}; allowed: {name!r}")
         if name in state.registry.devices:
             raise Refused(f"device {name}: id: found one that is registered already; allowed: a new one")
-        if one.device.via is not None and _is_own(state, one.device.via, names):
-            raise Refused(
-                f"device {name}: via: found {one.device.via!r}; allowed: a bridge of the registry file"
-            )
+        if (via := one.device.via) is not None and (via in names or _of_console(state, via)):
+            raise Refused(f"device {name}: via: found {via!r}; allowed: a bridge of the registry file")
         _known_adapter(name, one.device.adapter, manifests)
     _set(
         state,
@@ -128,16 +135,16 @@ def _replace(state: State, frame: Frame, told: Replacing, manifests: Mapping[str
     old, enrolment = registry.devices.get(name), registry.enrolments.get(name)
     if old is None or enrolment is None:
         raise Refused(f"device: found {name!r}; allowed: an enrolled device")
-    if old.secret or old.certificate:
+    own = state.owned.own.get(name)
+    if (old.secret or old.certificate) and _of_console(state, name) is None:
         raise Refused(f"device {name} signs in with a login of its own: give its successor's in the file")
     adapter = told.adapter or old.adapter
     _known_adapter(name, adapter, manifests)
     if registry.device_named(adapter, told.native_id) is not None:
         raise Refused(f"native_id: found {told.native_id!r}, registered already; allowed: a new device")
     new = replace(old, adapter=adapter, native_id=told.native_id, model=told.model or old.model)
-    devices = tuple(new if one.id == name else one for one in registry.document.device)
-    _set(state, replace(registry.document, device=devices))
-    own = state.owned.own.get(name)
+    new = replace(new, secret=None)  # the successor has not been given the login of the one before
+    _change(state, new)
     ended = Former(
         adapter=old.adapter,
         native_id=old.native_id,
@@ -162,9 +169,21 @@ def _replace(state: State, frame: Frame, told: Replacing, manifests: Mapping[str
     return [name]
 
 
+def _login(state: State, frame: Frame, told: Login) -> list[str]:
+    own = _of_console(state, told.device)
+    if own is None:
+        raise Refused(
+            f"device: found {told.device!r}; allowed: one that was enrolled in the console (the login of "
+            "another stands in the registry file)"
+        )
+    new = replace(own.device, secret=told.secret)
+    _change(state, new)
+    state.owned.keep(told.device, replace(own, device=new, actor=frame.source, frame=frame.position))
+    return []
+
+
 def _end(state: State, told: Ending) -> list[str]:
-    own = state.owned.own.get(told.device)
-    if own is None or own.was is not None:
+    if _of_console(state, told.device) is None:
         raise Refused(f"device: found {told.device!r}; allowed: one that was enrolled in the console")
     if any(alert.device == told.device for alert in state.alerts.values()):
         raise Refused(f"device {told.device} has an open alert: close that first")
@@ -181,15 +200,23 @@ def _end(state: State, told: Ending) -> list[str]:
     return []
 
 
-def _is_own(state: State, name: str, new: Collection[str]) -> bool:
+def _of_console(state: State, name: str) -> Own | None:
+    """Return a device's enrolment if it was made in the console, None where it stands in the file."""
     own = state.owned.own.get(name)
-    return name in new or (own is not None and own.was is None)
+    return own if own is not None and own.was is None else None
 
 
 def _known_adapter(name: str, adapter: str, manifests: Collection[str]) -> None:
     if adapter not in manifests:
         allowed = ", ".join(sorted(manifests))
         raise Refused(f"device {name}: adapter: found {adapter!r}; allowed: {allowed}")
+
+
+def _change(state: State, new: Device) -> None:
+    """Put a device in the place of the one with its identity."""
+    document = state.registry.document
+    devices = tuple(new if one.id == new.id else one for one in document.device)
+    _set(state, replace(document, device=devices))
 
 
 def _set(state: State, document: RegistryDocument) -> None:

@@ -143,13 +143,16 @@ class House:
 
 
 @contextmanager
-def running(folder: Path, channels: dict[str, Any] | None = None, **api: Any) -> Iterator[House]:
+def running(
+    folder: Path, channels: dict[str, Any] | None = None, *, listens: bool = False, **api: Any
+) -> Iterator[House]:
     """Start a gateway over a folder; `api` are settings of its HTTP side."""
     settings = Settings.model_validate(
         {
             "data_dir": folder / "data",
             "registry": registry_file(folder),
-            "listener": {"enabled": False},
+            "listener": {"enabled": listens, "port": 0},
+            "watch": {"round_trip": False},
             "api": {"port": 0, **api},
             "channels": channels or {},
         }

@@ -14,9 +14,10 @@ from gateway.config import ListenerSettings
 from gateway.contract import Clock, Manifest, SessionStore
 from gateway.model.registry import Device, Registry, RegistryDocument, Tenant
 from gateway.model.vocabulary import DeviceKind
+from gateway.service.logins import hash_secret
 from gateway.stores.sessions import MemorySessionStore
 from gateway.transports.mqtt_codec import Packet, PacketReader, encode
-from gateway.transports.mqtt_listener import MqttListener, RegistryCredentials, hash_secret
+from gateway.transports.mqtt_listener import MqttListener, RegistryCredentials
 
 PASSWORDS = {"lock-1": "pw-of-lock-1", "sos-1": "pw-of-sos-1"}
 OWN = "vaka/1/t/lock-1/event"

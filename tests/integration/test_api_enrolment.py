@@ -1,9 +1,12 @@
 """Devices enrolled by the pages, the API and the command, over a whole running gateway."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 
 import httpx
+import paho.mqtt.client as mqtt
 import pytest
 from typer.testing import CliRunner
 
@@ -14,7 +17,7 @@ from tests.browser.whole_house import House, running
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with running(tmp_path_factory.mktemp("enrolment")) as found:
+    with running(tmp_path_factory.mktemp("enrolment"), listens=True) as found:
         yield found
 
 
@@ -80,3 +83,37 @@ def test_the_command_tells_every_fault_and_enrols_a_good_table(
         file.write_text("id,adapter,native_id,kind,home\nok,nuki,1,lock,home-17\n")
         result = CliRunner().invoke(app, ["enrol", str(file), "--url", house.url])
         assert (result.exit_code, result.output[:18]) == (0, "1 devices enrolled")
+
+
+def _sign_in(house: House, username: str, password: str) -> bool:
+    listener = house.gateway.listener
+    assert listener is not None
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=username)
+    client.username_pw_set(username, password)
+    answered: Queue[bool] = Queue()
+    client.on_connect = lambda *told: answered.put(not told[3].is_failure)
+    client.connect("127.0.0.1", listener.port)
+    client.loop_start()
+    try:
+        return answered.get(timeout=30)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def test_a_device_enrolled_in_the_console_is_given_a_password_and_signs_in_with_it(
+    house: House, page: httpx.Client
+) -> None:
+    body = {"id": "boxed", "adapter": "vaka", "native_id": "t/boxed", "kind": "lock", "home": "home-23"}
+    assert page.post("/api/v1/devices", json=body).status_code == 200
+    answer = page.post("/api/v1/devices/boxed/login")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    first = answer.json()["password"]
+    assert _sign_in(house, "boxed", first)
+    shown = page.post("/device-login", data={"device": "boxed"})
+    assert shown.headers["cache-control"] == "no-store"
+    again = re.findall(r"<dd><code>([^<]+)</code>", shown.text)
+    assert again[0] == "boxed"
+    assert _sign_in(house, "boxed", again[1])
+    assert not _sign_in(house, "boxed", first), "the new password ends the old one"
+    assert page.post("/api/v1/devices/t/lock-1/login").status_code == 409

@@ -147,3 +147,21 @@ def test_an_enrolment_of_the_console_ends_there_but_not_under_an_open_alert() ->
     assert not ask(town, "end", device="t/new-1", reason="mistake").refusals
     assert "t/new-1" not in town.state.registry.devices
     assert ask(town, "end", device="gate", reason="mistake").refusals, "the file's own is ended in the file"
+
+
+def test_a_login_is_given_in_the_console_survives_the_file_and_ends_with_a_replacement() -> None:
+    town = Town()
+    ask(town, "add", devices=[entry("t/new-1")])
+    assert not ask(town, "login", "bo", device="t/new-1", secret="blake2b$aa$bb").refusals
+    reload(town)
+    assert town.state.registry.devices["t/new-1"].secret == "blake2b$aa$bb"
+    assert town.state.owned.own["t/new-1"].actor == "bo"
+    assert not ask(town, "replace", device="t/new-1", native_id="t/fresh", reason="worn").refusals
+    assert town.state.registry.devices["t/new-1"].secret is None, "the successor was given none"
+
+
+def test_the_login_of_a_device_of_the_file_is_given_in_the_file() -> None:
+    town = Town()
+    (refusal,) = ask(town, "login", device="gate", secret="blake2b$aa$bb").refusals.values()
+    assert "stands in the registry file" in refusal
+    assert town.state.registry.devices["gate"].secret is None

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from gateway.contract import Manifest
 from gateway.model.registry import Device, Registry, RegistryDocument, Tenant
 from gateway.model.vocabulary import DeviceKind
-from gateway.transports.mqtt_listener import RegistryCredentials, hash_secret, new_password, verify_secret
+from gateway.service.logins import hash_secret, new_password, verify_secret
+from gateway.transports.mqtt_listener import RegistryCredentials
 from gateway.transports.mqtt_listener.faults import TokenBucket
 from gateway.transports.mqtt_listener.rights import rights_of
 from gateway.transports.mqtt_listener.topics import FilterTree, covers, matches
