@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from gateway.contract import ConfigurationError, Refused
 from gateway.model.alert import Alert, AlertEntry
 from gateway.model.frame import INTERNAL, Frame, Transport
-from gateway.model.registry import Registry, RegistryDocument
 from gateway.model.synthetic import BUTTON, SYNTHETIC
 from gateway.pipeline.walk import OF_PEOPLE, Walk
 from gateway.recording.file import RecordingFile
@@ -29,6 +28,7 @@ from gateway.recording.form import (
     TickLine,
     raw,
 )
+from gateway.recording.held import ENROLMENTS, Held, was_refused
 from gateway.recording.inside import CHANNELS, Inside
 from gateway.recording.names import Kept, Names, Pseudonyms
 from gateway.recording.places import Places, Unmoved
@@ -101,7 +101,7 @@ class _Export:
         self._registries = Registries(self._names, places, adapters, wanted.rules)
         self._readings = Readings(self._names, places)
         self._inside = Inside(self._names, self._registries, adapters)
-        self._registry = Registry(RegistryDocument())
+        self._held = Held(walk.manifests, was_refused(store))
         self._failed = store.failed_frames()
         self._alert = lru_cache(maxsize=4096)(store.alert)
 
@@ -164,14 +164,16 @@ class _Export:
     def _opening(self, first: int) -> Iterator[Line]:
         """Yield what held when a recording from the middle of the journal begins, and a start."""
         begins = self._at(first)
-        registry: Frame | None = None
+        registry: RegistryLine | None = None
         told: list[Frame] = []
         for frame in self._journal.read_inside(first):
-            if frame.transport is Transport.REGISTRY:
-                registry = frame
+            if _of_registry(frame):
+                registry = self._taken(replace(frame, received_at=begins - BEFORE)) or registry
             elif frame.channel.startswith(OF_PEOPLE):
                 told.append(frame)
-        for frame in [*([registry] if registry else []), *told]:
+        if registry is not None:
+            yield registry
+        for frame in told:
             line = self._line(replace(frame, received_at=begins - BEFORE))
             if line is not None:
                 yield line
@@ -205,14 +207,14 @@ class _Export:
         decoded = self._walk.read(frame)
         if any(getattr(item, "native_id", "") == BUTTON for item in decoded.items):
             return None
-        return self._readings.line(frame, decoded, self._registry)
+        return self._readings.line(frame, decoded, self._held.registry)
 
     def _internal(self, frame: Frame) -> FrameLine | None:
         if frame.channel.startswith(OF_PEOPLE):
             return self._inside.people(frame)
         if frame.transport is Transport.CLOCK:
             return TickLine(n=frame.position, at=frame.received_at, start=frame.channel == "start")
-        if frame.transport is Transport.REGISTRY:
+        if _of_registry(frame):
             return self._taken(frame)
         if frame.transport is Transport.WATCH:
             return self._inside.watch(frame)
@@ -230,12 +232,11 @@ class _Export:
             return None
         return self._inside.receipt(frame, delivery)
 
-    def _taken(self, frame: Frame) -> FrameLine | None:
-        try:
-            document = RegistryDocument.from_json(frame.payload)
-            self._registry = Registry(document)
-        except ValueError:
-            return None  # refused then, and told nobody anything
+    def _taken(self, frame: Frame) -> RegistryLine | None:
+        """Return the whole registry that holds from a frame on, by file or by console."""
+        document = self._held.take(frame)
+        if document is None:
+            return None
         return RegistryLine(
             n=frame.position, at=frame.received_at, document=raw(self._registries.document(document))
         )
@@ -261,7 +262,7 @@ class _Export:
 
     def _raised(self, alert: Alert, entry: AlertEntry) -> AlertLine:
         ref = self._names.ref
-        registry = self._registry
+        registry = self._held.registry
         known = {alert.device, *registry.ladders, *registry.teams, *registry.staff, *registry.homes}
         return AlertLine(
             ref=ref(alert.id),
@@ -275,3 +276,8 @@ class _Export:
             subject=self._inside.subject(alert, known),
             type=alert.type.value,
         )
+
+
+def _of_registry(frame: Frame) -> bool:
+    """Tell whether a frame can change the registry: a file's, or an enrolment made in the console."""
+    return frame.transport is Transport.REGISTRY or frame.channel.startswith(ENROLMENTS)

@@ -15,6 +15,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.model.alert import Alert, AlertEntry, Severity
 from gateway.model.delivery import Delivery, DeliveryState
@@ -38,6 +39,8 @@ ON_THE_WAY = timedelta(milliseconds=300)
 BATCH = 20
 STOPS_AT, STOPS_FOR = timedelta(minutes=95), timedelta(minutes=8)
 OUTAGE = timedelta(minutes=150)
+BOXED, REPLACED = "demo/disp-002", "demo/lock-007"
+"""A device that the console enrols beside the file, and one that it replaces."""
 CLOSES = {"real": 6, "false": 2, "technical": 1}
 
 
@@ -200,7 +203,8 @@ def town(homes: int = 20, seed: int = 1) -> RegistryDocument:
 def evening(folder: Path, *, seed: int = 1, minutes: float = 240) -> Life:
     """An evening of the demo, with a stop in it, plans and contexts, and a registry that comes again."""
     document = town(seed=seed)
-    life = Life(folder, document, seed)
+    filed = without(document, BOXED)
+    life = Life(folder, filed, seed)
     script = Evening(make_devices(Registry(document), seed, START), seed, START)
     end = START + timedelta(minutes=minutes)
     for device in script.devices[:24]:
@@ -208,7 +212,7 @@ def evening(folder: Path, *, seed: int = 1, minutes: float = 240) -> Life:
         device.plan(START + OUTAGE + timedelta(minutes=25), device.come_up)
     for at, frame in frames_of(Stage(script.devices), end, seed):
         life.say(at, frame)
-    for at, frame in inside(document):
+    for at, frame in [*inside(filed), *enrolments(document)]:
         life.say(at, frame)
     life.down = (START + STOPS_AT, START + STOPS_AT + STOPS_FOR)
     life.until(end)
@@ -243,6 +247,29 @@ def inside(document: RegistryDocument) -> Iterator[tuple[datetime, Frame]]:
     yield at + timedelta(minutes=7), Frame(Transport.PERSON, "people/shifts", b"{broken", at, ingress="api")
     payload = document.to_json()
     yield at + timedelta(minutes=90), Frame(Transport.REGISTRY, "registry", payload, at, ingress="file")
+
+
+def without(document: RegistryDocument, name: str) -> RegistryDocument:
+    """Return a registry without one device."""
+    return replace(
+        document,
+        device=tuple(one for one in document.device if one.id != name),
+        enrolment=tuple(one for one in document.enrolment if one.device != name),
+    )
+
+
+def enrolments(document: RegistryDocument) -> Iterator[tuple[datetime, Frame]]:
+    """What an engineer enrols and replaces in the console, beside the file; the second is refused."""
+    registry = Registry(document)
+    entry = {"device": registry.devices[BOXED], "enrolment": registry.enrolments[BOXED]}
+    for minutes, word, told in (
+        (5, "add", {"devices": [entry]}),
+        (6, "add", {"devices": [entry]}),
+        (100, "replace", {"device": REPLACED, "native_id": "demo/fresh", "reason": "Greta let it fall"}),
+    ):
+        at = START + timedelta(minutes=minutes)
+        payload = msgspec.json.encode(told)
+        yield at, Frame(Transport.PERSON, f"enrol/{word}", payload, at, ingress="api", source="eva")
 
 
 @dataclass(frozen=True)

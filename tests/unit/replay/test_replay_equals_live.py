@@ -12,7 +12,7 @@ from gateway.recording.file import Recording
 from gateway.replay.crew import Crew
 from gateway.replay.run import Run, Script, play
 from gateway.replay.seen import Seen
-from tests.unit.replay.kit import TICK_LATE, Kept
+from tests.unit.replay.kit import BOXED, TICK_LATE, Kept
 
 
 class Noted(Run):
@@ -51,9 +51,11 @@ def told(entry: AlertEntry) -> AlertEntry:
 
 def test_the_evening_has_what_makes_a_replay_hard(live: Kept) -> None:
     actions = {entry.action for entry in live.entries}
+    of_boxed = {one.rule for one in live.alerts.values() if one.device == BOXED}
 
     assert {"accepted", "on_site", "closed", "escalated", "widened", "repeated", "changed"} <= actions
     assert {"collapsed", "joined", "on_site_expired", "cleared", "skipped"} <= actions
+    assert "dispenser_jam" in of_boxed, "of a device that the console alone enrolled"
     assert {"rejected_message", "late_event", "vendor_outage", "outbox_old"} <= {
         one.rule for one in live.alerts.values()
     }
