@@ -106,6 +106,25 @@ def test_the_gateway_does_not_start_with_a_broken_adapter_and_shows_no_traceback
     assert "Traceback" not in done.output
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["export", "--out", "x.gz"], ["interface", "write", "--out", "x"], ["sim", "run", "lulea"], ["demo"]],
+    ids=lambda words: words[0],
+)
+def test_other_words_name_a_broken_adapter_too_and_end(
+    install: Install, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("def decode(:\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "state.db").touch()
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "vaka-gadget 2.1" in done.stderr
+    assert "line 1: SyntaxError" in done.stderr
+    assert "Traceback" not in done.output
+
+
 def test_naming_the_adapters_that_are_wanted_leaves_a_broken_one_aside(
     install: Install, tmp_path: Path
 ) -> None:
