@@ -29,7 +29,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "health": ("vkp",),
 }
 BOUND_S = 0.5
-"""Seconds of this thread's processor time for one frame of at most 64 KiB, with the fuzzer's own tracing on."""
+"""Seconds of processor time for one frame of at most 64 KiB, with the fuzzer's own tracing on."""
 HEADER = 3
 """Octets before the payload: which channel, what is done to it, and where."""
 LEVELS = ("", "+", "x" * 200, "\u00e5", "bridge", "state", "0")

@@ -1,4 +1,4 @@
-"""What every adapter is held to, whatever arrives: readings that can be kept, or a refusal with reason and clause."""
+"""What every adapter is held to: readings that can be kept, or a refusal with reason and clause."""
 
 import base64
 import json
@@ -52,11 +52,7 @@ def judge(adapter: Adapter, clauses: Sequence[str], frame: Frame) -> str:
     try:
         items = adapter.decode(frame)
     except Undecodable as refused:
-        assert refused.reason, "a refusal without a reason"
-        assert len(refused.reason) <= MAX_REASON, f"a reason of {len(refused.reason)} letters"
-        assert refused.clause in clauses, f"the clause {refused.clause!r} is not published"
-        msgspec.json.encode((refused.reason, refused.native_id))
-        return f"{refused.reason} {refused.native_id}"
+        return _refusal(refused, clauses)
     assert items, "neither a reading nor a refusal"
     for item in items:
         assert item.native_id, "an item without a device"
@@ -66,6 +62,14 @@ def judge(adapter: Adapter, clauses: Sequence[str], frame: Frame) -> str:
         else:
             _storable(item)
     return msgspec.json.encode(items).decode()
+
+
+def _refusal(refused: Undecodable, clauses: Sequence[str]) -> str:
+    assert refused.reason, "a refusal without a reason"
+    assert len(refused.reason) <= MAX_REASON, f"a reason of {len(refused.reason)} letters"
+    assert refused.clause in clauses, f"the clause {refused.clause!r} is not published"
+    msgspec.json.encode((refused.reason, refused.native_id))
+    return f"{refused.reason} {refused.native_id}"
 
 
 def _storable(item: Reading) -> None:

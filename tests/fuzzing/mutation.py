@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from gateway.model.frame import MAX_PAYLOAD_BYTES
+
 HOSTILE: tuple[Any, ...] = (
     None, True, False, 0, -1, 1.5, 101, 2**31, 2**53 + 1, 2**70, -(2**70), 10**400, 1e18, 1e300, 5e-324,
     float("nan"), float("inf"), float("-inf"), "", " ", "0", "-1", "12", "1e999", "nan", "Infinity",
@@ -28,8 +30,16 @@ DEPTH = 40
 def mutated(payload: bytes, chance: random.Random) -> bytes:
     """Return the payload with one to three damages, each fit to what it is."""
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        payload = _once(payload, chance)
+        changed = _once(payload, chance)
+        if len(changed) > MAX_PAYLOAD_BYTES:
+            break
+        payload = changed
     return payload
+
+
+def _times(wanted: int, piece: Any) -> int:
+    """Return how often a piece is repeated: no more of it than a frame can hold."""
+    return min(wanted, 1 + MAX_PAYLOAD_BYTES // (len(str(piece)) + 1))
 
 
 def _once(payload: bytes, chance: random.Random) -> bytes:
@@ -60,7 +70,9 @@ def _node(node: Any, chance: random.Random) -> Any:
         if turn == 0:
             return node[:place] + node[place + 1 :]
         if turn == 1:
-            return node[:place] + [node[place]] * chance.choice((2, 50)) + node[place + 1 :]
+            return (
+                node[:place] + [node[place]] * _times(chance.choice((2, 50)), node[place]) + node[place + 1 :]
+            )
         return [*node[:place], _node(node[place], chance), *node[place + 1 :]]
     if isinstance(node, str) and chance.random() < 0.6:
         return _string(node, chance)
@@ -115,7 +127,10 @@ def _deepened(node: dict[str, Any], field: str, chance: random.Random) -> dict[s
 
 
 def _crowded(node: dict[str, Any], field: str, chance: random.Random) -> dict[str, Any]:
-    return {**node, **{f"{field}{n}": node[field] for n in range(chance.choice((2, 40, 200)))}}
+    return {
+        **node,
+        **{f"{field}{n}": node[field] for n in range(_times(chance.choice((2, 40, 200)), node[field]))},
+    }
 
 
 _FIELDS: tuple[Callable[[dict[str, Any], str, random.Random], dict[str, Any]], ...] = (
@@ -132,7 +147,7 @@ def _text(payload: bytes, chance: random.Random) -> bytes:
     if turn == 0:
         pieces[at : at + 1] = []
     elif turn == 1:
-        pieces[at : at + 1] = [pieces[at]] * chance.choice((2, 30, 200))
+        pieces[at : at + 1] = [pieces[at]] * _times(chance.choice((2, 30, 200)), pieces[at])
     elif turn == 2:
         other = chance.randrange(len(pieces))
         pieces[at], pieces[other] = pieces[other], pieces[at]

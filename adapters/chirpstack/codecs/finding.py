@@ -111,7 +111,7 @@ def position(  # noqa: PLR0913 - one argument a field of a fix
 
 
 def _within(number: float | None, low: float, high: float) -> float | None:
-    """Return a number that the vocabulary allows: one that is none costs itself alone, not the call for help."""
+    """Return a number of the vocabulary: one outside it costs itself, not the call for help."""
     return number if number is not None and low <= number <= high else None
 
 
