@@ -1,4 +1,4 @@
-"""Damage that knows the form of a message: fields of JSON, tags of XML, words of a line, bytes below base64."""
+"""Damage that knows the form of a message: fields of JSON, tags of XML, words of a line, octets."""
 
 import base64
 import binascii
@@ -65,18 +65,21 @@ def _node(node: Any, chance: random.Random) -> Any:
             return {**node, field: _node(node[field], chance)}
         return chance.choice(_FIELDS)(node, field, chance)
     if isinstance(node, list) and node:
-        place = chance.randrange(len(node))
-        turn = chance.randrange(4)
-        if turn == 0:
-            return node[:place] + node[place + 1 :]
-        if turn == 1:
-            return (
-                node[:place] + [node[place]] * _times(chance.choice((2, 50)), node[place]) + node[place + 1 :]
-            )
-        return [*node[:place], _node(node[place], chance), *node[place + 1 :]]
+        return _items(node, chance)
     if isinstance(node, str) and chance.random() < 0.6:
         return _string(node, chance)
     return chance.choice(HOSTILE)
+
+
+def _items(node: list[Any], chance: random.Random) -> list[Any]:
+    place = chance.randrange(len(node))
+    turn = chance.randrange(4)
+    if turn == 0:
+        return node[:place] + node[place + 1 :]
+    if turn == 1:
+        repeated = [node[place]] * _times(chance.choice((2, 50)), node[place])
+        return node[:place] + repeated + node[place + 1 :]
+    return [*node[:place], _node(node[place], chance), *node[place + 1 :]]
 
 
 def _string(text: str, chance: random.Random) -> str:
