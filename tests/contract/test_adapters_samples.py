@@ -1,4 +1,4 @@
-"""Published payloads through the real decode: a table of sample, expected, got, verdict (`pytest -s` shows it).
+"""Published payloads through the real decode: sample, expected, got, verdict (`pytest -s` shows the table).
 
 The samples kept here are from public documentation, each with its source; VAKA_SAMPLES names a folder
 with others. Where ours differs from a sample's suggestion on purpose, `samples_remarks.toml` says why.
