@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.contract.errors import MAX_REASON, Undecodable
 from gateway.model.frame import MAX_PAYLOAD_BYTES, Frame, Transport
 from tests.fuzzing.holding import POINTS, RECEIVED, adapter_of, golden_frames, package_of
 from tests.fuzzing.holding import judge as held
@@ -189,3 +190,7 @@ def _replaced(parsed: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
     if isinstance(inner, dict) and inner and data.draw(st.booleans()):
         return {**parsed, field: _replaced(inner, data)}
     return {**parsed, field: data.draw(VALUES)}
+
+
+def test_a_reason_that_quotes_without_end_is_cut() -> None:
+    assert len(Undecodable("x" * 5_000, clause="A").reason) == MAX_REASON + len("...")
