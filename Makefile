@@ -1,6 +1,6 @@
 # Vaka: four targets do the daily work; each sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench fuzz lock clean
 
 BIN := .venv/bin
 SERVERS := mosquitto mosquitto-clients chromium
@@ -39,6 +39,10 @@ bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	$(BIN)/python -m benchmarks.flood
 	$(BIN)/python -m benchmarks.adapters
 	$(BIN)/python -m benchmarks.municipality --municipality large --homes 10000 --hours 24
+
+fuzz: ## every family of codecs under a coverage-guided fuzzer, ten minutes each (FAMILY=camera SECONDS=60)
+	@scripts/environment requirements-dev.txt
+	@scripts/fuzz "$(FAMILY)" "$(SECONDS)"
 
 lock: ## compile both lock files again from pyproject.toml
 	@scripts/environment requirements-dev.txt

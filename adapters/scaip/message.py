@@ -1,5 +1,6 @@
 """One SCAIP request: its fields, padded and defaulted as alarm receivers do it."""
 
+import re
 from datetime import datetime
 
 import msgspec
@@ -87,7 +88,7 @@ def _message(root: Node, fields: dict[str, str], controller: str) -> Message:
         location=_number(fields, "lco", 3, controller, default="0"),
         sub_id=fields.get("did", "")[:16],
         component=fields.get("dco", "")[:3] if fields.get("dco", "").isdecimal() else "",
-        caller=fields.get("crd", "").partition(":")[0][:16],
+        caller=_scheme(fields.get("crd", "")),
         place=place,
         at=place.at if place else None,
     )
@@ -142,3 +143,9 @@ def _minutes(text: str, digits: int) -> float:
 def _on_earth(latitude: float, longitude: float) -> tuple[float, float] | None:
     inside = -90 <= latitude <= 90 and -180 <= longitude <= 180
     return (latitude, longitude) if inside else None
+
+
+def _scheme(caller: str) -> str:
+    """Return the scheme of a caller's address: what stands there without one is the number itself."""
+    scheme, colon, _number = caller.partition(":")
+    return scheme[:16] if colon and re.fullmatch(r"[A-Za-z-]{1,16}", scheme) else ""

@@ -68,7 +68,7 @@ def decode_messages(
     walk: Walk, messages: Sequence[Message], assumed: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield one line for every event, quarantine, status and ignored message, with every device enrolled."""
-    frames = [_frame(message, position) for position, message in enumerate(messages, 1)]
+    frames = [frame_of_message(message, position) for position, message in enumerate(messages, 1)]
     decoded = [walk.read(frame) for frame in frames]
     frames = [_received_when_it_happened(*pair) for pair in zip(frames, decoded, strict=True)]
     names = _enrol(walk, state := State(), decoded, assumed, frames[0].received_at)
@@ -122,7 +122,8 @@ def _channel(kind: str, payload: object) -> str:
     return CHANNELS.get(kind) or kind.replace("-", "/", 1)
 
 
-def _frame(message: Message, position: int) -> Frame:
+def frame_of_message(message: Message, position: int) -> Frame:
+    """Return the frame of a message at its place in the order of messages."""
     return Frame(
         transport=message.transport,
         channel=message.topic,

@@ -122,6 +122,13 @@ def _registered(text: str, name: str, module: str) -> str:
     return text
 
 
+PRIVACY = """
+[privacy] # where the format carries names, numbers, faces or places: a path a line; or why it carries none
+dropped = []
+reason = "not looked at yet"
+"""
+
+
 def _package(name: str, module: str) -> dict[str, str]:
     """Return the adapter's files by their path in its package."""
     head = "# How this adapter answers the quality rules: done, todo or exempt; the last two with a reason.\n"
@@ -131,7 +138,7 @@ def _package(name: str, module: str) -> dict[str, str]:
         "__init__.py": _filled("__init__.py", name, module),
         "codec.py": _filled("codec.py", name, module),
         "manifest.toml": _filled("manifest.toml", name, module),
-        "quality.toml": head + "".join(rules),
+        "quality.toml": head + "".join(rules) + PRIVACY,
         "frames/button-pressed.json": _filled("frame.json", name, module),
     }
 

@@ -9,6 +9,10 @@ class ConfigurationError(VakaError):
     """A setting is wrong; each line names file, key, what was found and what is allowed."""
 
 
+MAX_REASON = 400
+"""Letters of a reason; what a sender wrote into it beyond that is cut."""
+
+
 class Undecodable(VakaError):  # noqa: N818 - it names the frame's state, as the quarantine page shows it
     """The adapter cannot read this frame; it goes to quarantine with the reason and the clause.
 
@@ -16,8 +20,9 @@ class Undecodable(VakaError):  # noqa: N818 - it names the frame's state, as the
     """
 
     def __init__(self, reason: str, *, clause: str, native_id: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
+        kept = reason if len(reason) <= MAX_REASON else reason[:MAX_REASON] + "..."
+        super().__init__(kept)
+        self.reason = kept
         self.clause = clause
         self.native_id = native_id
 

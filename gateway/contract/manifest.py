@@ -35,6 +35,17 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a format carries what is personal and is dropped, as paths; or why it carries nothing personal.
+
+    A path is names of fields with dots between them, anywhere in a message (`device.phone`); `topic:` and the
+    last levels of a topic mean the whole payload there; `text:` and a pattern mean the pattern's first group.
+    """
+
+    dropped: tuple[str, ...] = ()
+    reason: str = ""
+
+
 def read_manifest(text: str) -> Manifest:
     """Read a manifest.toml; raises msgspec.ValidationError naming the key that is wrong."""
     document: dict[str, Any] = tomllib.loads(text)
@@ -45,4 +56,11 @@ def read_manifest(text: str) -> Manifest:
 
 def read_quality(text: str) -> dict[str, Answer]:
     """Read a quality.toml: the rule's name and its answer; raises msgspec.ValidationError."""
-    return msgspec.convert(tomllib.loads(text), dict[str, Answer])
+    document = tomllib.loads(text)
+    document.pop("privacy", None)
+    return msgspec.convert(document, dict[str, Answer])
+
+
+def read_privacy(text: str) -> Privacy:
+    """Read the table `privacy` of a quality.toml, empty without one; raises msgspec.ValidationError."""
+    return msgspec.convert(tomllib.loads(text).get("privacy", {}), Privacy)

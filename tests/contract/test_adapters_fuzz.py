@@ -1,32 +1,25 @@
 """Every adapter against noise: whatever arrives, it reads it or says that it cannot."""
 
-import base64
 import json
+import random
 import string
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import entry_points
-from importlib.resources import files
-from types import ModuleType
-from typing import Any
+import sys
+from collections.abc import Iterator
+from typing import Any, Self
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.contract import Adapter, Undecodable
-from gateway.model.event import load_values
-from gateway.model.frame import Frame, Transport
-from gateway.model.reading import Ignored, Reading
+from gateway.contract.errors import MAX_REASON, Undecodable
+from gateway.model.frame import MAX_PAYLOAD_BYTES, Frame, Transport
+from tests.fuzzing.holding import POINTS, RECEIVED, adapter_of, golden_frames, package_of
+from tests.fuzzing.holding import judge as held
+from tests.fuzzing.mutation import mutated
 
-RECEIVED = datetime(2026, 2, 3, 20, 15, tzinfo=UTC)
-POINTS = list(entry_points(group="vaka.adapters"))
-ADAPTERS: dict[str, Adapter] = {point.name: point.load() for point in POINTS}
-PACKAGES: dict[str, ModuleType] = {
-    point.name: __import__(point.module, fromlist=["ADAPTER"]) for point in POINTS
-}
-BOUNDED = settings(max_examples=300, deadline=500, derandomize=True)
+ADAPTERS = {name: adapter_of(name) for name in POINTS}
+CLAUSES = {name: tuple(package_of(name).CLAUSES) for name in POINTS}
+BOUNDED = settings(max_examples=120, deadline=None, derandomize=True)
 
 LEAVES = st.one_of(
     st.none(),
@@ -50,41 +43,38 @@ VALUES = st.recursive(
 )
 
 
-def seeds(name: str) -> list[tuple[str, bytes]]:
-    found = []
-    for path in files(PACKAGES[name]).joinpath("frames").iterdir():
-        case = json.loads(path.read_text("utf-8"))
-        payload = base64.b64decode(case["payload_b64"]) if "payload_b64" in case else case["payload"].encode()
-        found.append((case["topic"], payload))
-    return sorted(found)
+SEEDS = {name: [(frame.channel, frame.payload) for _, frame in golden_frames(name)] for name in POINTS}
+STEPS = 20_000
+STEPS_PER_OCTET = 60
+"""Calls that a frame may cost: a fixed part and one that grows with its octets, never with their square."""
 
 
-SEEDS = {name: seeds(name) for name in ADAPTERS}
+class Worked:
+    """Counts the calls, Python's and C's, that are made inside the block: work without a clock."""
+
+    def __enter__(self) -> Self:
+        self.steps = 0
+        self.before = sys.getprofile()
+        sys.setprofile(self._count)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(self.before)
+
+    def _count(self, _frame: object, event: str, _given: object) -> None:
+        self.steps += event in ("call", "c_call")
 
 
 def judge(name: str, topic: str, payload: bytes, *, retained: bool = False) -> None:
-    """Decode, and hold the adapter to the port: Undecodable with a known clause, or storable readings."""
-    refusal: Undecodable | None = None
-    items: Sequence[Reading | Ignored] = ()
-    try:
-        items = ADAPTERS[name].decode(Frame(Transport.MQTT, topic, payload, RECEIVED, retained=retained))
-    except Undecodable as refused:
-        refusal = refused
-    assert items or refusal
-    if refusal:
-        assert refusal.reason
-        assert refusal.clause in PACKAGES[name].CLAUSES
-    for item in items:
-        assert item.native_id
-        if isinstance(item, Ignored):
-            assert item.reason
-        else:
-            storable(item)
+    """Decode, and hold the adapter to the port."""
+    held(ADAPTERS[name], CLAUSES[name], Frame(Transport.MQTT, topic, payload, RECEIVED, retained=retained))
 
 
-def storable(item: Reading) -> None:
-    assert load_values(item.type, msgspec.json.encode(item.values)) == item.values
-    assert item.occurred_at is None or item.occurred_at.tzinfo is UTC
+def measure(name: str, topic: str, payload: bytes, *, retained: bool = False) -> None:
+    """Do the same, and hold the adapter's work to the length of the payload."""
+    with Worked() as worked:
+        judge(name, topic, payload, retained=retained)
+    assert worked.steps <= STEPS + STEPS_PER_OCTET * len(payload), f"{worked.steps} steps"
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -110,6 +100,35 @@ def test_a_damaged_golden_frame_is_read_or_refused(name: str) -> None:
         judge(name, topic, payload[:at] + put + payload[at + cut :])
 
     hold()
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_golden_frame_with_damage_fit_to_its_form_is_read_or_refused(name: str) -> None:
+    @settings(max_examples=150, deadline=None, derandomize=True)
+    @given(st.sampled_from(SEEDS[name]), st.integers(0, 2**32), st.booleans())
+    def hold(seed: tuple[str, bytes], dice: int, retained: bool) -> None:  # noqa: FBT001 - hypothesis passes by position
+        topic, payload = seed
+        measure(name, topic, mutated(payload, random.Random(dice))[:MAX_PAYLOAD_BYTES], retained=retained)
+
+    hold()
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_the_work_for_a_piece_said_many_times_grows_with_its_length_and_not_with_its_square(
+    name: str,
+) -> None:
+    for topic, payload in SEEDS[name]:
+        half = len(payload) // 2
+        piece = payload[half:] or b"x"
+        measure(name, topic, payload + piece * (5_000 // len(piece)))
+
+
+def test_work_that_grows_with_the_square_is_seen() -> None:
+    with Worked() as worked:
+        for place in range(300):
+            for _ in range(place):
+                len(SEEDS)
+    assert worked.steps > 300 * 299 / 2
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -171,3 +190,7 @@ def _replaced(parsed: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
     if isinstance(inner, dict) and inner and data.draw(st.booleans()):
         return {**parsed, field: _replaced(inner, data)}
     return {**parsed, field: data.draw(VALUES)}
+
+
+def test_a_reason_that_quotes_without_end_is_cut() -> None:
+    assert len(Undecodable("x" * 5_000, clause="A").reason) == MAX_REASON + len("...")

@@ -101,13 +101,18 @@ def position(  # noqa: PLR0913 - one argument a field of a fix
     values = PositionValues(
         latitude=latitude,
         longitude=longitude,
-        accuracy_m=accuracy_m,
-        altitude_m=altitude_m,
-        speed_kmh=speed_kmh,
+        accuracy_m=_within(accuracy_m, 0, 20_100_000),
+        altitude_m=_within(altitude_m, -12_000, 100_000),
+        speed_kmh=_within(speed_kmh, 0, 2_000),
         source="gnss",
         details=details or {},
     )
     return [Finding(type="position.update", values=values, kind=kind, happened=True, at=at, key=key)]
+
+
+def _within(number: float | None, low: float, high: float) -> float | None:
+    """Return a number of the vocabulary: one outside it costs itself, not the call for help."""
+    return number if number is not None and low <= number <= high else None
 
 
 def alarm(word: str, kind: DeviceKind, at: datetime | None = None, key: str = "") -> Finding:
