@@ -86,34 +86,15 @@ def _current(check: Check, event: Event, frame: Frame) -> Check:
     if (wanted and event.type not in wanted) or event.received_at < item.asked_at:
         return check
     if event.occurred_at < item.asked_at - CLOCKS_DIFFER:
-        told = f"occurred_at={event.occurred_at.isoformat(timespec='seconds')}"
-        return put(check, replace(item, why=BEFORE_ASKED, evidence=told))
-    done = replace(
-        _fulfilled(item, frame, ""),
-        event=event.id,
-        type=event.type,
-        occurred_at=event.occurred_at,
-        received_at=event.received_at,
-        clock=event.clock,
-        offset_s=event.late_s,
-    )
-    return onward(put(check, done), frame.received_at)
+        return put(check, replace(_told(item, event), why=BEFORE_ASKED))
+    return onward(put(check, _told(_fulfilled(item, frame, ""), event)), frame.received_at)
 
 
 def _clock(check: Check, event: Event) -> Check:
     item = next((one for one in check.items if one.key == CLOCK), None)
     if item is None or item.outcome is not Outcome.ASKED:
         return check
-    told = replace(
-        item,
-        event=event.id,
-        type=event.type,
-        occurred_at=event.occurred_at,
-        received_at=event.received_at,
-        clock=event.clock,
-        offset_s=event.late_s,
-        frame=event.frame,
-    )
+    told = _told(item, event)
     right = abs(event.late_s) <= OFFSET_S and event.clock is not ClockQuality.UNSYNCED
     if not right:
         return put(check, replace(told, why=CLOCK_WRONG))
@@ -129,6 +110,20 @@ def _fulfilled(item: Item, frame: Frame, evidence: str) -> Item:
         frame=frame.position,
         evidence=evidence,
         why="",
+    )
+
+
+def _told(item: Item, event: Event) -> Item:
+    """Return a step with the event that was heard for it."""
+    return replace(
+        item,
+        event=event.id,
+        type=event.type,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        clock=event.clock,
+        offset_s=event.late_s,
+        frame=event.frame,
     )
 
 
