@@ -103,13 +103,17 @@ def watched_of(kind: DeviceKind, heartbeat_s: float | None) -> tuple[Watched, ..
 
 
 class Outcome(StrEnum):
-    """How far a step has come. `waiting` was not asked for yet; only `asked` waits for an event."""
+    """How far a step has come. `waiting` was not asked for yet; only `asked` waits for an event.
+
+    `unheard` stands in a protocol alone: a step that need not be, and that nothing fulfilled.
+    """
 
     WAITING = "waiting"
     ASKED = "asked"
     FULFILLED = "fulfilled"
     FAILED = "failed"
     SKIPPED = "skipped"
+    UNHEARD = "unheard"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -214,12 +214,18 @@ def _sign(state: State, frame: Frame, name: str, _: Said) -> None:
         signed_at=state.now,
         signed_by=frame.source,
         frame=frame.position,
-        items=one.items,
+        items=tuple(_final(item) for item in one.items),
     )
     known = state.checks.of(name)
     kept = (*known.protocols, protocol)[-KEPT_PROTOCOLS:]
     state.checks.keep(replace(known, protocols=kept, signed=known.signed + 1))
     _end(state, frame, name, Ended(at=state.now, how=End.SIGNED, actor=frame.source))
+
+
+def _final(item: Item) -> Item:
+    """Return a step as a protocol has it: nothing waits any more."""
+    waits = item.outcome in {Outcome.WAITING, Outcome.ASKED}
+    return replace(item, outcome=Outcome.UNHEARD) if waits else item
 
 
 def _end(state: State, frame: Frame, name: str, told: Ended) -> None:

@@ -273,6 +273,7 @@ def test_a_device_that_was_signed_for_is_never_held_back_again_and_is_signed_a_s
     town.check("confirm", alert=town.fulfil().id, seen=1)
     town.check("sign", who="bo")
     protocol = town.state.checks.of(NEW).protocols[0]
+    assert {one.outcome for one in protocol.items} == {Done.FULFILLED, Done.UNHEARD}
     assert (protocol.opened_by, protocol.signed_by, protocol.signed_at) == ("eva", "bo", town.now)
     assert town.state.checks.of(NEW).standing("vaka", NEW) is Standing.SIGNED
     town.check("open")
