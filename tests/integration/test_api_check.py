@@ -1,15 +1,21 @@
 """A new device is tried, confirmed and signed for by the pages and the API of a whole running gateway."""
 
+import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.browser.whole_house import House, running
+from gateway.api.passwords import new_token
+from tests.browser.whole_house import House, registry_file, running
+from tests.integration.gateway_process import GatewayProcess
 
 NAMES = iter(range(1000))
+SCOPES = ["devices:read", "devices:write", "alerts:read", "frames:write"]
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +113,54 @@ def test_the_api_tells_how_a_check_stands_and_refuses_in_words(
     assert (told["standing"], told["ended"]["how"]) == ("not_checked", "given_up")
     assert page.get(f"/devices/{new}/check").headers["location"] == f"/devices/{new}#check"
     assert any(one.device == new and one.asked == ("night",) for one in house.alerts())
+
+
+@pytest.mark.slow
+def test_a_gateway_killed_in_the_middle_of_a_check_still_asks_for_the_same_and_holds_the_alarm(
+    tmp_path: Path,
+) -> None:
+    token, hashed = new_token()
+    gateway = GatewayProcess(tmp_path, registry=str(registry_file(tmp_path)))
+    with (tmp_path / "vaka.toml").open("a", encoding="utf-8") as settings:
+        settings.write(f'[[api.token]]\nname = "engineer"\ntoken_hash = "{hashed}"\nscopes = {SCOPES}\n')
+    door = {
+        "id": "door",
+        "adapter": "vaka",
+        "native_id": "door",
+        "kind": "door_contact",
+        "home": "home-empty",
+    }
+    name = "t/new-1"
+    alarm = door | {"id": name, "native_id": name, "kind": "social_alarm"}
+    gateway.start()
+    try:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{gateway.page_port}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+            trust_env=False,
+        ) as page:
+            for one in (door, alarm):
+                assert page.post("/api/v1/devices", json=one).status_code == 200
+                assert say(page, one["id"], "open").status_code == 200
+            assert say(page, "door", "skip", step="open", reason="nailed shut").status_code == 200
+            event = {
+                "specversion": "1.0",
+                "id": "1",
+                "source": f"vaka:{name}",
+                "type": "vaka.alarm.manual.v1",
+            }
+            event |= {"time": datetime.now(UTC).isoformat(), "clockquality": "synced"}
+            body = json.dumps(event | {"data": {"presses": 1}})
+            assert page.post(f"/in/vaka/1/{name}/event", content=body).is_success
+            before = [check(page, one) for one in ("door", name)]
+            gateway.kill()
+            gateway.start()
+            assert [check(page, one) for one in ("door", name)] == before
+            (alert,) = before[1]["alerts"]
+            assert alert["held"]
+            assert say(page, name, "give_up", reason="another day").status_code == 200
+            course = page.get(f"/api/v1/alerts/{alert['alert']}").json()["history"]
+            assert [one["detail"] for one in course if one["action"] == "offered"][-1] == "night"
+    finally:
+        gateway.stop()
