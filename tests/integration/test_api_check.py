@@ -115,6 +115,20 @@ def test_the_api_tells_how_a_check_stands_and_refuses_in_words(
     assert any(one.device == new and one.asked == ("night",) for one in house.alerts())
 
 
+def test_who_may_only_read_devices_sees_a_check_and_cannot_open_or_sign_one(
+    tmp_path: Path,
+) -> None:
+    token, hashed = new_token()
+    given = [{"name": "looker", "token_hash": hashed, "scopes": ["devices:read", "alerts:write"]}]
+    with (
+        running(tmp_path, token=given) as house,
+        house.client(headers={"Authorization": f"Bearer {token}"}) as client,
+    ):
+        assert check(client, "t/sos-1")["standing"] == "not_checked"
+        for word in ("open", "confirm", "sign"):
+            assert say(client, "t/sos-1", word).status_code == 403
+
+
 @pytest.mark.slow
 def test_a_gateway_killed_in_the_middle_of_a_check_still_asks_for_the_same_and_holds_the_alarm(
     tmp_path: Path,
