@@ -9,6 +9,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gateway.api import (
     alerts,
+    check_page,
+    checks,
     commands,
     device_page,
     devices,
@@ -85,6 +87,8 @@ def create_app(
         fleet,
         enrolment,
         devices,
+        checks,
+        check_page,
         device_page,
         trace,
         login,

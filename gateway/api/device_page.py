@@ -7,13 +7,20 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from gateway.api.access import Ctx, DeviceReader
+from gateway.api.check_page import check_values
 from gateway.api.commands import configurable, device_of, possible
 from gateway.api.fleet import health_of
 from gateway.api.view import Drawing
 from gateway.model.equipment import Twin
 
 ROUTER = APIRouter(include_in_schema=False)
-SECTIONS = ("device_health.html", "device_origin.html", "device_config.html", "device_commands.html")
+SECTIONS = (
+    "device_health.html",
+    "device_check_section.html",
+    "device_origin.html",
+    "device_config.html",
+    "device_commands.html",
+)
 
 
 @ROUTER.get("/devices/{name:path}")
@@ -25,7 +32,7 @@ async def device_page(request: Request, ctx: Ctx, _: DeviceReader, name: str) ->
     twin = ctx.board.equipment.twins.get(name) or Twin(device=name)
     own = ctx.board.owned.own.get(name)
     values = {
-        "device": device,
+        **check_values(ctx, device),
         "sections": SECTIONS,
         "health": health_of(ctx, device),
         "twin": twin,

@@ -36,6 +36,7 @@ def device_view(board: Board, device: Device) -> DeviceView:
         last_seen_at=status.last_seen_at if status else None,
         online=not status.offline if status and (status.last_seen_at or status.offline) else None,
         battery_percent=status.battery_percent if status else None,
+        check=board.checks.of(device.id).standing(device.adapter, device.native_id),
         slots=dict(status.slots) if status else {},
     )
 

@@ -12,6 +12,7 @@ from gateway.api.access import Ctx, DeviceReader
 from gateway.api.context import Context
 from gateway.api.errors import NotFoundError, problems
 from gateway.api.view import Drawing
+from gateway.model.commissioning import Standing
 from gateway.model.registry import Device
 from gateway.model.synthetic import SYNTHETIC
 from gateway.model.vocabulary import DeviceKind
@@ -122,6 +123,11 @@ def fleet_of(ctx: Context, wanted: Filter) -> list[Health]:
     return sorted(kept, key=lambda one: (*_place(one, wanted.sort), one.device))
 
 
+def _standing(ctx: Context, name: str) -> Standing:
+    device = ctx.board.registry.devices[name]
+    return ctx.board.checks.of(name).standing(device.adapter, device.native_id)
+
+
 def _place(one: Health, sort: Sort) -> tuple[Any, ...]:
     """Return a device's place in an order: what needs a hand first, what is unknown last."""
     days = one.battery.days if one.battery.known else None
@@ -184,5 +190,6 @@ async def fleet_page(
         "kinds": sorted({one.kind.value for one in ctx.board.registry.devices.values()}),
         "adapters": sorted(ctx.board.registry.adapters()),
         "sorts": SORTS,
+        "standings": {one.device: _standing(ctx, one.device) for one in found[:SHOWN]},
     }
     return drawing.page(request, "fleet.html", values)

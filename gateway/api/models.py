@@ -7,6 +7,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.model.alert import Alert, AlertEntry, AlertState, AlertType, Outcome, Phase, Route, Severity
+from gateway.model.commissioning import Standing
 from gateway.model.delivery import DeliveryState
 from gateway.model.event import Event
 from gateway.model.trace import Verdict
@@ -203,6 +204,7 @@ class DeviceView(_View):
     last_seen_at: datetime | None
     online: bool | None = Field(description="null when nothing was heard of it.")
     battery_percent: float | None
+    check: Standing = Field(description="How its commissioning check stands.")
     slots: dict[str, str] = Field(description="Present event type of each state (link, lock, door, ...).")
 
 

@@ -123,12 +123,16 @@ class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicyStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One rung of an alert's own policy; `at_night` are those asked instead in the tenant's night."""
+    """One rung of an alert's own policy; `at_night` are those asked instead in the tenant's night.
+
+    `person` is somebody who is asked by the name they sign in with, and nobody else on this rung.
+    """
 
     to: tuple[str, ...]
     at_night: tuple[str, ...] = ()
     within_s: float | None = None
     role: str = ""
+    person: str = ""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,7 +13,7 @@ from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline import aside, history, passing
 from gateway.pipeline.arrival import ETA_MISSED_AFTER, arrived
-from gateway.pipeline.policy import policy_of
+from gateway.pipeline.policy import no_longer, policy_of
 from gateway.pipeline.route import at_the_end, next_rung
 from gateway.pipeline.state import State
 
@@ -156,6 +156,7 @@ def _taken(state: State, alert: Alert, actor: str, eta: datetime | None) -> Aler
     until = state.now + ACCEPT_LEASE[alert.severity]
     if eta is not None and alert.severity is Severity.HIGH:
         until = min(until, eta + ETA_MISSED_AFTER)
+    until = no_longer(alert, actor, until)
     return replace(_next(alert, AlertState.ACCEPTED, actor, until), eta=eta, suppressed_by="")
 
 
@@ -176,7 +177,8 @@ def _release(state: State, alert: Alert, words: Answer, frame: Frame) -> None:
     passing.give_back(state, alert, words.actor, frame, words.note)
 
 
-def _close(state: State, alert: Alert, words: Answer, frame: Frame) -> None:
+def close(state: State, alert: Alert, words: Answer, frame: Frame) -> None:
+    """Close with what it was; Refused to who has not seen all of it."""
     if words.outcome is None:
         raise Refused(f"closing needs an outcome: {', '.join(Outcome)}")
     _refuse_unseen(alert, words)
@@ -229,7 +231,7 @@ _ACTIONS: dict[str, Callable[[State, Alert, Answer, Frame], None]] = {
     "shelve": _shelve,
     "suppress": _suppress,
     "unshelve": _unshelve,
-    "close": _close,
+    "close": close,
 }
 
 

@@ -11,6 +11,7 @@ from gateway.model.people import Whereabouts
 from gateway.model.vocabulary import LockValues, VisitValues
 from gateway.pipeline import history
 from gateway.pipeline.people import WHEREABOUTS
+from gateway.pipeline.policy import no_longer
 from gateway.pipeline.state import State
 
 ON_SITE_LEASE = timedelta(hours=2)
@@ -26,7 +27,7 @@ def arrived(state: State, alert: Alert, staff: str, frame: Frame, note: str) -> 
         alert,
         state=AlertState.ON_SITE,
         assignee=staff,
-        deadline=state.now + ON_SITE_LEASE,
+        deadline=no_longer(alert, staff, state.now + ON_SITE_LEASE),
         suppressed_by="",
         version=alert.version + 1,
     )

@@ -14,6 +14,7 @@ from gateway.model.alert import Alert, AlertState, AlertType, Route, Severity
 from gateway.model.frame import Frame
 from gateway.model.people import ContextKind
 from gateway.pipeline import history
+from gateway.pipeline.policy import for_staff
 from gateway.pipeline.state import State
 
 ASIDE = frozenset({AlertState.SHELVED, AlertState.SUPPRESSED, AlertState.OUT_OF_SERVICE})
@@ -78,7 +79,7 @@ def back(
 def offered_from_the_start(alert: Alert) -> Alert:
     """Return the alert as nobody's, at the foot of its policy; its deadline is the caller's."""
     return replace(
-        alert,
+        for_staff(alert),
         state=AlertState.OFFERED,
         assignee=None,
         step=0,

@@ -67,6 +67,9 @@ def choose(state: State, alert: Alert, step: PolicyStep, *, last: bool) -> Choic
 
 def resolve(crew: Crew, tenant: str, step: PolicyStep, at: datetime) -> Choice:
     """Return the teams and the reachable people on duty that a step means at a moment, in no order."""
+    if step.person:
+        why = unreachable(crew, step.person)
+        return Choice(skipped=(f"{step.person}: {why}",)) if why else Choice(people=(step.person,))
     night = bool(step.at_night) and crew.is_night(tenant, at)
     teams: list[str] = []
     people: list[str] = []

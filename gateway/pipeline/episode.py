@@ -12,6 +12,7 @@ from gateway.pipeline import history
 from gateway.pipeline.aside import ASIDE, maintained, offered_from_the_start
 from gateway.pipeline.cause import Cause
 from gateway.pipeline.chatter import steadied
+from gateway.pipeline.holding import asked_first
 from gateway.pipeline.incident import absorb
 from gateway.pipeline.policy import ladder_of, route_of, snapshot
 from gateway.pipeline.situation import View
@@ -108,7 +109,7 @@ def _raise(state: State, rule: str, at: View, cause: Cause, decision: Raise) -> 
         deadline=state.now + timedelta(seconds=decision.accept_within_s),
         accept_within_s=decision.accept_within_s,
     )
-    alert = _on_route(state.registry, alert, at.home, decision.route)
+    alert = asked_first(state, _on_route(state.registry, alert, at.home, decision.route))
     _keep(state, alert, "raised", cause, decision.reason)
     if maintained(state, alert, cause.frame):
         return

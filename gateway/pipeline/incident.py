@@ -17,7 +17,7 @@ from gateway.model.status import Timer
 from gateway.pipeline import aside, flood, history
 from gateway.pipeline.cause import Cause
 from gateway.pipeline.chatter import FORGET
-from gateway.pipeline.policy import ladder_of_tenant, snapshot
+from gateway.pipeline.policy import for_staff, ladder_of_tenant, snapshot
 from gateway.pipeline.protection import cause_of, unprotected
 from gateway.pipeline.state import State
 
@@ -262,7 +262,7 @@ def _release(state: State, alert: Alert, frame: int, why: str) -> Alert:
 
 def _anew(alert: Alert) -> Alert:
     """Offer it from the first step of its policy."""
-    return replace(alert, state=AlertState.OFFERED, step=0, wave=0, asked=())
+    return replace(for_staff(alert), state=AlertState.OFFERED, step=0, wave=0, asked=())
 
 
 def _over(state: State, matter: Matter, frame: int, why: str) -> None:

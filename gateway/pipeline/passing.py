@@ -9,7 +9,7 @@ from gateway.model.alert import Alert, AlertState
 from gateway.model.frame import Frame
 from gateway.model.people import PolicyStep
 from gateway.pipeline import history
-from gateway.pipeline.policy import policy_of
+from gateway.pipeline.policy import for_staff, policy_of
 from gateway.pipeline.route import ANSWERED, next_rung
 from gateway.pipeline.state import State
 
@@ -25,7 +25,7 @@ def gone(alert: Alert) -> Alert:
 def give_back(state: State, alert: Alert, actor: str, frame: Frame, note: str) -> None:
     """Offer what somebody had taken to the same step again."""
     until = state.now + timedelta(seconds=alert.accept_within_s)
-    free = _free(alert)
+    free = for_staff(_free(alert))
     free = replace(free, deadline=until, wave=0, asked=(), version=alert.version + 1)
     history.write(state, free, "released", frame, actor=actor, detail=note)
     state.offer(alert.id)

@@ -1,5 +1,9 @@
 """Policy: which escalation policy an alert climbs, as it was when the alert was raised."""
 
+from datetime import datetime
+
+from msgspec.structs import replace
+
 from gateway.model.alert import ROUTE_OF_TYPE, Alert, AlertType, Route
 from gateway.model.people import Policy, PolicyStep
 from gateway.model.registry import Home, Ladder, Registry
@@ -62,6 +66,21 @@ def snapshot(registry: Registry, ladder: str) -> Policy:
 def policy_of(registry: Registry, alert: Alert) -> Policy:
     """Return the policy an alert was raised with; one that an older version raised has its ladder's."""
     return alert.policy or snapshot(registry, alert.ladder)
+
+
+def for_staff(alert: Alert) -> Alert:
+    """Return the alert without the rung of a person who was asked before the staff: they are asked once."""
+    policy = alert.policy
+    if policy is None or not policy.steps[0].person:
+        return alert
+    return replace(alert, policy=replace(policy, steps=policy.steps[1:]), step=max(0, alert.step - 1))
+
+
+def no_longer(alert: Alert, actor: str, until: datetime) -> datetime:
+    """Return until when somebody may keep an alert; who is asked before the staff gains no time by it."""
+    first = alert.policy.steps[0] if alert.policy else None
+    alone = first is not None and first.person == actor and alert.step == 0
+    return min(until, alert.deadline) if alone and alert.deadline else until
 
 
 def _steps(registry: Registry, ladder: Ladder) -> tuple[PolicyStep, ...]:

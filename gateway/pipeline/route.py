@@ -5,6 +5,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from gateway.model.alert import Alert, AlertState
+from gateway.model.commissioning import MARK
 from gateway.model.frame import Frame
 from gateway.model.people import Policy, PolicyStep
 from gateway.model.registry import WHOLE_TENANT
@@ -66,8 +67,15 @@ def _offer(state: State, frame: Frame, alert: Alert) -> None:
     offered = replace(alert, deadline=deadline, asked=(*alert.asked, *new), version=alert.version + 1)
     to = _again(state, alert, asked.recipients) if again else new
     history.write(state, offered, "offered", frame, detail=", ".join(to))
-    for recipient in to:
+    for recipient in (*to, *_copy(alert, to)):
         deliver(state, frame, offered, recipient, deadline)
+
+
+def _copy(alert: Alert, to: tuple[str, ...]) -> tuple[str, ...]:
+    """Return who tries the alert's device, when it is first offered to others: they may know what it is."""
+    who = alert.values.get(MARK)
+    new = isinstance(who, str) and not alert.asked and who not in to
+    return (str(who),) if new else ()
 
 
 def _again(state: State, alert: Alert, recipients: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from gateway.model.people import Context
 from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace
+from gateway.pipeline.checks import Checks
 from gateway.pipeline.equipment import Equipment
 from gateway.pipeline.owned import Owned
 from gateway.pipeline.people import People
@@ -34,7 +35,9 @@ POLICY_OWNER = "policy"
 """Owner of the timers by which escalation policies are checked again."""
 ORDER_OWNER = "command"
 """Owner of the timers by which commands end; their subject is a command."""
-NO_RULES = frozenset({ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER, ORDER_OWNER})
+CHECK_OWNER = "check"
+"""Owner of the timers by which commissioning checks and their steps end; their subject is a device."""
+NO_RULES = frozenset({ALERT_OWNER, DELIVERY_OWNER, POLICY_OWNER, ORDER_OWNER, CHECK_OWNER})
 """Owners of timers that are no rule's, and that no rule's end disarms."""
 
 
@@ -85,6 +88,7 @@ class State:
         self.contexts = self.people.contexts
         self.equipment = Equipment(snapshot.records, self.put_record)
         self.owned = Owned(snapshot.records, self.put_record)
+        self.checks = Checks(snapshot.records, self.put_record)
         self.reach = self.people.reach
         for timer in with_subjects(iter(snapshot.timers.values()), self._known_as):
             self._timers.put(timer)

@@ -10,7 +10,7 @@ from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.registry import Device, Registry, RegistryDocument
 from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
-from gateway.pipeline import commanding, enrolling, flood, incident, watch
+from gateway.pipeline import checking, commanding, enrolling, flood, incident, watch
 from gateway.pipeline.answer import answer, expired
 from gateway.pipeline.arrival import witness
 from gateway.pipeline.coverage import refuse_hollow
@@ -31,12 +31,12 @@ from gateway.pipeline.owned import joined
 from gateway.pipeline.plan import people
 from gateway.pipeline.receipt import receipt
 from gateway.pipeline.route import route
-from gateway.pipeline.state import ALERT_OWNER, DELIVERY_OWNER, ORDER_OWNER, POLICY_OWNER, State
+from gateway.pipeline.state import ALERT_OWNER, CHECK_OWNER, DELIVERY_OWNER, ORDER_OWNER, POLICY_OWNER, State
 from gateway.pipeline.twin import twin
 
 OF_PEOPLE = ("people/", "context/", "staff/")
 """Channels of frames that tell of people at work, and not of one alert."""
-OF_DEVICES = ("command/", "twin/", "enrol/")
+OF_DEVICES = ("command/", "twin/", "enrol/", "check/")
 """Channels of frames by which somebody wants something of a device, and of the proofs that it went out."""
 AWAY_AFTER = timedelta(seconds=30)
 """A gateway that heard nothing for longer before it started had been away: silence until then is its own."""
@@ -102,7 +102,9 @@ class Walk:
         for event in normalise(state, frame, decoded, known, processed_at):
             state.add_event(event)
             witness(state, event, frame)
+            checking.heard(state, event, frame)
             judge_event(state, self.rules, event)
+        checking.look(state, frame)
 
     def _reject(self, state: State, frame: Frame, decoded: Decoded) -> None:
         """Quarantine a frame; from a known device that is also a technical alert."""
@@ -142,6 +144,8 @@ class Walk:
             overdue(state, timer, frame)
         elif timer.owner == ORDER_OWNER:
             commanding.expire(state, timer, frame)
+        elif timer.owner == CHECK_OWNER:
+            checking.expire(state, timer, frame)
         else:
             judge_timer(state, self.rules, timer, frame)
 
@@ -163,21 +167,26 @@ class Walk:
             judge_enrolled(state, self.rules, device, frame)
             if before.get(device) != enrolment:
                 _forget_discovered(state, state.registry.devices[device])
+        checking.review(state, frame)
         watch.begin(state)
         hand_on_changed(state, crew, frame, "the registry was changed")
         expect(state)
 
     def _wanted(self, state: State, frame: Frame) -> None:
-        """Take what somebody wants of a device: a command, a configuration, an enrolment."""
+        """Take what somebody wants of a device: a command, a configuration, an enrolment, a check."""
         if frame.channel.startswith("command/"):
             commanding.command(state, frame, self.manifests)
             return
         if frame.channel.startswith("twin/"):
             twin(state, frame, self.manifests)
             return
+        if frame.channel.startswith("check/"):
+            checking.check(state, frame)
+            return
         for device in enrolling.enrol(state, frame, self.manifests):
             judge_enrolled(state, self.rules, device, frame)
             _forget_discovered(state, state.registry.devices[device])
+        checking.review(state, frame)
 
 
 def _put_off(state: State, timer: Timer, frame: Frame, fault: str) -> None:

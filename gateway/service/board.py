@@ -15,6 +15,7 @@ from gateway.contract import Changes, Snapshot
 from gateway.model.alert import Alert, AlertState
 from gateway.model.registry import WHOLE_TENANT, Device, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered
+from gateway.pipeline.checks import Checks
 from gateway.pipeline.equipment import Equipment
 from gateway.pipeline.owned import Owned
 from gateway.pipeline.people import People
@@ -119,7 +120,7 @@ class Board:
         self.people = People({}, _kept_already)
         self.equipment = Equipment({}, _kept_already)
         self.owned = Owned({}, _kept_already)
-        self.owned = Owned({}, _kept_already)
+        self.checks = Checks({}, _kept_already)
         self._alerts: dict[str, Alert] = {}
         self._subscriptions: set[Subscription] = set()
         self._queue_limit = queue_limit
@@ -136,6 +137,7 @@ class Board:
         self.people = People(snapshot.records, _kept_already)
         self.equipment = Equipment(snapshot.records, _kept_already)
         self.owned = Owned(snapshot.records, _kept_already)
+        self.checks = Checks(snapshot.records, _kept_already)
         # Copies: the engine changes its own in place, and people see only what was committed.
         self.statuses = {key: copy(status) for key, status in snapshot.statuses.items()}
         self.discovered = {key: copy(device) for key, device in snapshot.discovered.items()}
@@ -153,6 +155,7 @@ class Board:
             self.people.take(key, body)
             self.equipment.take(key, body)
             self.owned.take(key, body)
+            self.checks.take(key, body)
         self._discover(changes.discovered)
         for key, alert in changes.alerts.items():
             if _is_open(alert):

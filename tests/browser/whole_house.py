@@ -31,6 +31,16 @@ ladder = [
 ]
 """
 
+EMPTY = """
+[[home]]
+id = "home-empty"
+tenant = "t"
+unit = "u"
+care_ladder = "care"
+technical_ladder = "technical"
+"""
+"""Where nobody lives."""
+
 DEVICES = {
     "t/sos-1": ("social_alarm", "home-17", ""),
     "t/sos-2": ("social_alarm", "home-23", ""),
@@ -42,7 +52,7 @@ DEVICES = {
 
 
 def registry_file(folder: Path) -> Path:
-    lines = [REGISTRY]
+    lines = [REGISTRY, EMPTY]
     for home in sorted({home for _, home, _ in DEVICES.values()}):
         ladders = 'care_ladder = "care"\ntechnical_ladder = "technical"'
         lines.append(f'[[home]]\nid = "{home}"\ntenant = "t"\nunit = "u"\n{ladders}')
