@@ -67,7 +67,8 @@ class PicsSection(Section):
 
     `events` are all words that the device can say, `commands` what it obeys (`do`), `config` the keys of
     the configuration that it takes beside `revision`; `offline_events` how many events it keeps without a
-    link; `clock_setting` that it can lose and find the time.
+    link; `clock_setting` that it can lose and find the time; `credentials` that a lock tells by whose it
+    was operated.
     """
 
     mqtt: tuple[Literal["3.1.1", "5"], ...] = Field(min_length=1)
@@ -77,6 +78,7 @@ class PicsSection(Section):
     battery: bool = False
     commands: tuple[str, ...] = ()
     grants: bool = False
+    credentials: bool = False
     config: tuple[str, ...] = ()
     offline_events: int = Field(0, ge=0, le=1_000_000)
     clock_setting: bool = False
