@@ -10,6 +10,7 @@ import mqtt5
 import msgspec
 
 from gateway.conformance.declaration import Declaration
+from gateway.conformance.granting import Granting
 from gateway.conformance.ports import (
     Answer,
     CannotDriveError,
@@ -49,6 +50,7 @@ class Bench:
         self._began_at = clock.now() - timedelta(seconds=record.now_s())
         self._revisions = count(1)
         self._commands = count(1)
+        self.granting = Granting(declaration.connection.native_id, clock)
 
     # -- what was seen
 
