@@ -128,7 +128,7 @@ def _place(seen: Seen) -> tuple[int, str]:
 
 
 def _when_it_happened(bench: Bench, late: Sequence[Seen], began: datetime, ended: datetime) -> Finding:
-    """Compare by the device's own clock, right or wrong: what it said at once tells how it differs from ours."""
+    """Compare by the device's own clock, right or wrong: what it said at once tells how it differs."""
     first = late[0].number if late else 0
     said = [seen for seen in bench.record.until(first) if seen.branch == "event"]
     apart = [seen.happened - bench.moment(seen) for seen in said if seen.happened is not None]
