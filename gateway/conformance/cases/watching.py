@@ -154,7 +154,7 @@ async def delivery_flags(bench: Bench) -> Sequence[Finding]:
     passing, kept = sure + messages(bench, "telemetry"), messages(bench, "status")
     return [
         about(
-            "VDI-MQTT-05", _each([(one, one.qos == 1) for one in sure], "an event or result without QoS 1")
+            "VDI-MQTT-05", _each([(one, one.qos == 1) for one in sure], "without QoS 1")
         ),
         about("VDI-MQTT-07", _each([(one, not one.retain) for one in passing], "no status, and retained")),
         about(
