@@ -27,6 +27,8 @@ from gateway.contract import Clock
 
 MARGIN_S = 5.0
 """Added to the device's own longest times: for the network, and for the machine that the kit runs on."""
+BREATH_S = 0.4
+"""A device that says nothing for so long has said what it had to say."""
 
 
 class Bench:
@@ -66,6 +68,18 @@ class Bench:
     async def wait(self, within_s: float, since: int | None = None, **wanted: Any) -> Seen | None:
         """Return the first packet that `matching` finds, from `since` (default: now) on; None if too late."""
         return await self.record.wait(matching(**wanted), within_s, since)
+
+    async def news(self, word: str, since: int, within_s: float) -> Seen | None:
+        """Return the first event of that word from `since` on that was never sent before; None if too late."""
+        known = {seen.body.get("id") for seen in self.record.until(since) if seen.branch == "event"}
+        return await self.wait(within_s, since, word=word, test=lambda seen: seen.body.get("id") not in known)
+
+    async def quiet(self) -> None:
+        """Wait until the device has said what it had to say: a breath long nothing new, and not for ever."""
+        ends = self.record.now_s() + MARGIN_S
+        while self.record.now_s() < ends:
+            if await self.wait(BREATH_S, kind="PUBLISH", direction=Direction.UP) is None:
+                return
 
     def moment(self, seen: Seen) -> datetime:
         """Return the wall time at which a packet was seen, UTC."""

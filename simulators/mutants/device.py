@@ -21,12 +21,19 @@ LOW_PERCENT = 20
 FAST = timedelta(seconds=8)
 """How wrong the clock of VDI-EVT-13's device is."""
 JUMP = 10_000
+FAR = 100 * JUMP
+LATER_S = 1.0
+SUNG = (
+    b'{"specversion":"1.0","id":"sung","type":"vaka.lock.sung.v1","time":"2026-11-23T08:00:00Z",'
+    b'"clockquality":"synced","data":{}}'
+)
 TOO_MUCH = b'{"readings":["' + b"a" * 70_000 + b'"]}'
 BESIDE: dict[str, tuple[str, bytes]] = {
     "VDI-MQTT-02": ("debug", b"{}"),
     "VDI-MQTT-03": ("event", b""),
     "VDI-ENC-01": ("event", b'{"specversion":"\xff"}'),
     "VDI-ENC-02": ("event", b"locked"),
+    "VDI-EVT-03": ("event", SUNG),
     "VDI-STA-01": ("status", b'{"state":"asleep"}'),
     "VDI-STA-02": ("status", b'{"state":"online","battery":400,"firmware":"1.0.0"}'),
     "VDI-TEL-01": ("telemetry", b'{"readings":[]}'),
@@ -49,7 +56,8 @@ class Device:
         self._loop, self._login = loop, login
         self._clock = VirtualClock(loop, start)
         self._base = f"vaka/1/{login.name}"
-        self._sequence, self._percent, self._token = 0, 90.0, 0
+        self._sequence = FAR if fault in {"VDI-EVT-11", "VDI-EVT-12"} else 0
+        self._percent, self._token = 90.0, 0
         self._synced, self._beaten = True, 0.0
         self._pending: dict[int, Message] = {}
         self._done: dict[str, str] = {}
@@ -151,7 +159,7 @@ class Device:
             "specversion": "1.0",
             "id": f"e-{self._token}",
             "source": f"vaka:{self._login.name}",
-            "type": f"vaka.{'lock.sung' if self.fault == 'VDI-EVT-03' else word}.v1",
+            "type": f"vaka.{word}.v1",
             "time": self._time(),
             "sequence": self._sequence,
             "clockquality": "synced" if good else "unsynced",
@@ -187,7 +195,7 @@ class Device:
     def _happens(self, word: str, data: Mapping[str, Any]) -> None:
         self.event(word, **data)
         if self.fault == "VDI-EVT-16":
-            self.event(word, **data)
+            self._loop.call_later(LATER_S, lambda: self.event(word, **data))
 
     def _charge(self, percent: float) -> None:
         self._percent = percent

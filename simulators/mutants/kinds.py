@@ -30,9 +30,7 @@ GPS_ALARM = Kind(
     commands={"locate": "position.update"},
 )
 SOCIAL_ALARM = Kind(name="social_alarm", words={"alarm.manual": {"presses": 1}, "test": {}})
-DISPENSER = Kind(
-    name="medication_dispenser", words={"medication.taken": DOSE, "medication.missed": DOSE}
-)
+DISPENSER = Kind(name="medication_dispenser", words={"medication.taken": DOSE, "medication.missed": DOSE})
 CAMERA = Kind(
     name="camera",
     words={"supervision.performed": {"outcome": "seen", "masking": 2}, "lens.covered": {"code": "lens"}},
@@ -61,7 +59,7 @@ NEED_GRANT = ("unlock", "supervise")
 def kind_of(clause: str) -> str:
     """Return the kind of device whose faulty one breaks a clause; a lock for a clause of all kinds."""
     groups = {"GPS": "gps_alarm", "SOC": "social_alarm", "MED": "medication_dispenser", "CAM": "camera"}
-    return groups.get(clause.split("-")[1], "lock")
+    return groups.get(clause[4:7], "lock")
 
 
 def words_of(kind: str, fault: str = "") -> tuple[str, ...]:

@@ -30,8 +30,10 @@ class Wire(Client):
         """Also tell the device of it."""
         if self.fault == "VDI-MQTT-11":
             self._flying.clear()
+        ready = self._ready
         super().connection_lost(exc)
-        self.broken()
+        if ready:
+            self.broken()
 
     def publish(self, message: Message, token: int = 0, *, again: bool = False) -> None:
         """Also wake a device that sleeps without a link until it has something to say."""

@@ -183,7 +183,7 @@ async def power_cut(bench: Bench) -> Finding:
     await bench.listening(declared.pixit.operate_s)
     after = bench.mark()
     await bench.trigger(word)
-    event = await bench.wait(declared.pixit.operate_s + MARGIN_S, after, word=word)
+    event = await bench.news(word, after, declared.pixit.operate_s + MARGIN_S)
     return _went_on(before, [event]) if event else inconclusive(f"it was operated, and {word} did not come")
 
 
@@ -194,7 +194,7 @@ async def no_clock(bench: Bench) -> Finding:
     try:
         since = bench.mark()
         await bench.trigger(word)
-        event = await bench.wait(bench.declaration.pixit.operate_s + MARGIN_S, since, word=word)
+        event = await bench.news(word, since, bench.declaration.pixit.operate_s + MARGIN_S)
     finally:
         await bench.clock_shift(0)
     if event is None:
