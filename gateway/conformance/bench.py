@@ -70,7 +70,7 @@ class Bench:
         return await self.record.wait(matching(**wanted), within_s, since)
 
     async def news(self, word: str, since: int, within_s: float) -> Seen | None:
-        """Return the first event of that word from `since` on that was never sent before; None if too late."""
+        """Return the first event of that word from `since` on that is new; None if too late."""
         known = {seen.body.get("id") for seen in self.record.until(since) if seen.branch == "event"}
         return await self.wait(within_s, since, word=word, test=lambda seen: seen.body.get("id") not in known)
 
