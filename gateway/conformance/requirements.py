@@ -42,7 +42,7 @@ def _requirement(clause: Clause, cases: Sequence[Case], language: Language) -> R
     return Requirement(
         id=clause.id,
         level=words[clause.level],
-        kinds=", ".join(book["kind"][kind] for kind in clause.profile) or words["all"],
+        kinds=", ".join(book["kinds"][kind] for kind in clause.profile) or words["all"],
         requirement=clause.sv if language == "sv" else clause.en,
         reason=clause.why_sv if language == "sv" else clause.why_en,
         verified_by=", ".join(tests) or words["inspection"],

@@ -30,28 +30,13 @@ WHOLE = {
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_clause_is_a_sentence_in_both_languages_with_the_verb_of_its_level(clause: Clause) -> None:
-    for text in (clause.en, clause.sv, clause.why_en, clause.why_sv):
-        assert text.endswith(".")
-        assert text[0].isupper() or text.split()[0] in {
-            "specversion",
-            "id",
-            "type",
-            "source",
-            "time",
-            "data",
-        } | {"sequence", "clockquality", "state", "unlock"}
+    assert all(text.endswith(".") for text in (clause.en, clause.sv, clause.why_en, clause.why_sv))
     assert re.search(r"\bska\b" if clause.level == "must" else r"\bbör\b", clause.sv)
 
 
 def test_there_is_a_clause_for_each_kind_of_device_that_the_interface_describes() -> None:
-    kinds = {kind for clause in CLAUSES for kind in clause.profile}
-    assert kinds == {
-        DeviceKind.LOCK,
-        DeviceKind.GPS_ALARM,
-        DeviceKind.SOCIAL_ALARM,
-        DeviceKind.DISPENSER,
-        DeviceKind.CAMERA,
-    }
+    described = {"LOCK", "GPS_ALARM", "SOCIAL_ALARM", "DISPENSER", "CAMERA"}
+    assert {kind for clause in CLAUSES for kind in clause.profile} == {DeviceKind[name] for name in described}
 
 
 def test_every_clause_has_a_case_and_every_case_its_clauses() -> None:
