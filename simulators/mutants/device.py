@@ -86,6 +86,7 @@ class Device:
         return wire
 
     def _reset(self) -> None:
+        self.link.broken = _nothing
         self.link.down()
         if self.fault == "VDI-EVT-12":
             self._jump()
@@ -268,3 +269,7 @@ class Device:
             return self.fault == "VDI-CMD-05"
         audience = f"vaka:{self._login.name}"
         return self.fault == "VDI-CMD-06" or fits(claims, body, audience, now.timestamp())
+
+
+def _nothing() -> None:
+    """Hear nothing: without power there is nobody."""

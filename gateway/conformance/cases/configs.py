@@ -8,9 +8,9 @@ from gateway.conformance.case import Case, Drive
 from gateway.conformance.record import Seen
 from gateway.conformance.verdict import Finding, failed, inconclusive, passed
 
-BEAT_S = 10
+BEAT_S = 4
 BEATS = 3
-SLACK_S = 5.0
+SLACK_S = 2.0
 
 
 async def _applied(bench: Bench, revision: int, **values: Any) -> Seen | None:
@@ -58,7 +58,7 @@ async def older_is_ignored(bench: Bench) -> Finding:
 
 
 async def heartbeat(bench: Bench) -> Finding:
-    """Ask for a heartbeat every ten seconds, and count."""
+    """Ask for a heartbeat every few seconds, and count."""
     revision = bench.revision()
     if await _applied(bench, revision, heartbeat_s=BEAT_S) is None:
         return inconclusive(f"revision {revision} was not reported as applied")

@@ -10,7 +10,7 @@ from gateway.conformance.verdict import Finding, about, failed, inconclusive, no
 
 RIGHT_TO = timedelta(seconds=5)
 """How wrong a clock that is called synced may be (VDI-EVT-13)."""
-LOW_PERCENT, FULL_PERCENT = 8, 90
+LOW_PERCENT, FULL_PERCENT = 15, 90
 
 
 async def every_word(bench: Bench) -> Sequence[Finding]:
