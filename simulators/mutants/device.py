@@ -79,7 +79,8 @@ class Device:
         self.link.down()
 
     def _power_on(self) -> Wire:
-        wire = Wire(self._loop, self._login, Random(1), self._acknowledged)
+        chance = Random(1)  # noqa: S311 - spreads waits, the same in each run
+        wire = Wire(self._loop, self._login, chance, self._acknowledged)
         wire.fault, wire.online, wire.broken, wire.heard = self.fault, self._online, self._broken, self._hear
         wire.now = self._time
         self._boots = True

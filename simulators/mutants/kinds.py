@@ -63,5 +63,5 @@ def kind_of(clause: str) -> str:
 
 
 def words_of(kind: str, fault: str = "") -> tuple[str, ...]:
-    """Return the words that a device of a kind can be brought to say, without what the fault takes from it."""
+    """Return the words that a device of a kind can be brought to say, without what the fault takes."""
     return tuple(word for word in KINDS[kind].words if word != LACKS.get(fault))
