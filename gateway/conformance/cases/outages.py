@@ -83,7 +83,7 @@ async def backlog(bench: Bench) -> Sequence[Finding]:
     for number, word in enumerate(words, 1):
         await bench.trigger(word, after_s=MARGIN_S + STEP_S * number)
     began = bench.clock.now()
-    down_s = MARGIN_S + STEP_S * len(words) + declared.pixit.operate_s + 3 * MARGIN_S
+    down_s = MARGIN_S + STEP_S * len(words) + declared.pixit.operate_s + 2 * MARGIN_S
     await bench.outage(down_s)
     ended = bench.clock.now() - timedelta(seconds=MARGIN_S)
     late = await _came(bench, since, words)
