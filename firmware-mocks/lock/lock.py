@@ -164,6 +164,8 @@ class Lock:
             return "rejected", "the clock is not set, so the expiry cannot be judged"
         if now >= until:
             return "expired", "it came after its expiry"
+        if do == "unlock" and not self.c.get("unlock_without_grant"):
+            return "rejected", "this lock cannot verify a grant"
         if not self.turn(do == "lock", "remote"):
             return "failed", "the bolt is jammed"
         return "done", ""
@@ -173,8 +175,6 @@ class Lock:
         if not isinstance(revision, int) or not isinstance(beat, (int, float)) or not 1 <= beat <= 86400:
             self.event("device.fault", {"code": "config_refused"})
             return
-        if revision < self.revision:
-            return                      # an older one came late
         if revision != self.revision:
             self.revision, self.heartbeat_s = revision, beat
             self.save()

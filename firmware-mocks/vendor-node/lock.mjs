@@ -139,7 +139,7 @@ export class Lock {
       this.event("device.fault", { code: "config_refused" });
       return false;
     }
-    if (config.revision <= this.memory.config?.revision) return false; // the one in force, or an older one
+    if (config.revision === this.memory.config?.revision) return false;
     const kept = keys.length ? keys : (this.memory.config?.grant_keys ?? []);
     this.memory.config = { revision: config.revision, heartbeat_s: beat, grant_keys: kept };
     this.memory.save();

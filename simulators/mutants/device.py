@@ -219,8 +219,8 @@ class Device:
     def _configure(self, body: dict[str, Any]) -> None:
         if self.fault == "VDI-EVT-10" and "a_field_of_tomorrow" in body:
             return
-        old = body["revision"] < self._config["revision"] and self.fault != "VDI-CFG-02"
-        if old or body["revision"] == self._config["revision"]:
+        possible = body.get("heartbeat_s", 1) >= 1
+        if body["revision"] == self._config["revision"] or not (possible or self.fault == "VDI-CFG-02"):
             return
         self._config = body
         self._keys |= {key["kid"]: key["x"] for key in body.get("grant_keys", ())}
@@ -229,7 +229,7 @@ class Device:
 
     def _beat(self, config: dict[str, Any]) -> None:
         seconds = config.get("heartbeat_s")
-        if seconds and config is self._config:
+        if seconds and seconds > 0 and config is self._config:
             self._loop.call_later(seconds, self._beats, config)
 
     def _beats(self, config: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ def test_the_mock_lock_in_cpython_passes_every_must_clause_and_its_statement_ver
     running: list[Lock] = []
     orders = tmp_path / "flash" / "orders.txt"
     login: dict[str, Any] = {"user": "demo/lock-900", "password": PASSWORD, "orders": "orders.txt"}
+    login["unlock_without_grant"] = False
 
     def power_on(port: int) -> None:
         orders.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Configurations: taken up, told, not undone by an older one, and followed."""
+"""Configurations: taken up, told, refused as a whole, and followed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from gateway.conformance.verdict import Finding, failed, inconclusive, passed
 BEAT_S = 4
 BEATS = 3
 SLACK_S = 2.0
+IMPOSSIBLE_S = -5
 
 
 async def _applied(bench: Bench, revision: int, **values: Any) -> Seen | None:
@@ -45,16 +46,18 @@ async def ignores_unknown_fields(bench: Bench) -> Finding:
     return passed("a configuration with an unknown field is taken up", status.number)
 
 
-async def older_is_ignored(bench: Bench) -> Finding:
-    """Send a configuration, then one with a lower revision."""
+async def whole_or_not(bench: Bench) -> Finding:
+    """Send a configuration, then one that nobody can apply; it must not be reported as in force."""
     revision = bench.revision()
     status = await _applied(bench, revision)
     if status is None:
         return inconclusive(f"revision {revision} was not reported as applied")
-    older = await _applied(bench, revision - 1)
-    if older is not None:
-        return failed(f"revision {revision - 1} was taken up after {revision}", status.number, older.number)
-    return passed("the older one was not taken up", status.number)
+    worse = bench.revision()
+    half = await _applied(bench, worse, heartbeat_s=IMPOSSIBLE_S)
+    if half is not None:
+        why = f"revision {worse} asks for a heartbeat every {IMPOSSIBLE_S} s, and was reported as applied"
+        return failed(why, half.number)
+    return passed("a configuration that cannot be applied was not applied", status.number)
 
 
 async def heartbeat(bench: Bench) -> Finding:
@@ -96,10 +99,10 @@ CASES: Sequence[Case] = (
     Case(
         id="TC-CFG-02",
         clauses=("VDI-CFG-02",),
-        en="An older configuration is not taken up",
-        sv="En äldre konfiguration används inte",
+        en="A configuration that cannot be applied is not applied at all",
+        sv="En konfiguration som inte kan användas används inte alls",
         drive=Drive.PROBE,
-        run=older_is_ignored,
+        run=whole_or_not,
         needs=_CONFIG,
     ),
     Case(
