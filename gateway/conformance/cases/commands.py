@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from gateway.conformance.bench import MARGIN_S, Bench
+from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.granting import NEEDS_GRANT
 from gateway.conformance.record import Seen
@@ -18,7 +18,7 @@ Grants = Callable[[str, str], str | None]
 
 
 def _limit(bench: Bench) -> float:
-    return bench.declaration.pixit.command_s + MARGIN_S
+    return bench.declaration.pixit.command_s + bench.margin_s
 
 
 async def _taught(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.conformance.bench import MARGIN_S, Bench
+from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.record import Seen
 from gateway.conformance.verdict import Finding, failed, inconclusive, passed
@@ -19,7 +19,7 @@ async def _applied(bench: Bench, revision: int, **values: Any) -> Seen | None:
     since = bench.mark()
     await bench.configure(revision=revision, **values)
     return await bench.wait(
-        bench.declaration.pixit.command_s + MARGIN_S,
+        bench.declaration.pixit.command_s + bench.margin_s,
         since,
         branch="status",
         test=lambda seen: seen.body.get("config_revision") == revision,

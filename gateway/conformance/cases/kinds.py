@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from gateway.conformance.bench import MARGIN_S, Bench
+from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.cases.reading import messages
 from gateway.conformance.verdict import Finding, failed, inconclusive, passed
@@ -25,7 +25,7 @@ def says(*words: str) -> Callable[[Bench], Awaitable[Finding]]:
             if seen is None:
                 since = bench.mark()
                 await bench.trigger(word)
-                seen = await bench.wait(declared.pixit.operate_s + MARGIN_S, since, word=word)
+                seen = await bench.wait(declared.pixit.operate_s + bench.margin_s, since, word=word)
                 if seen is None:
                     return failed(f"it was operated, and {word} did not come", since)
             shown.append(seen.number)

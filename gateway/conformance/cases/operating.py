@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from gateway.conformance.bench import MARGIN_S, Bench
+from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.record import Seen
 from gateway.conformance.verdict import Finding, about, failed, inconclusive, not_applicable, passed
@@ -20,7 +20,7 @@ async def every_word(bench: Bench) -> Sequence[Finding]:
     for word in declared.operated:
         since, asked_at = bench.mark(), bench.clock.now()
         await bench.trigger(word)
-        seen = await bench.wait(declared.pixit.operate_s + MARGIN_S, since, word=word)
+        seen = await bench.wait(declared.pixit.operate_s + bench.margin_s, since, word=word)
         if seen is None:
             return [inconclusive(f"it was operated, and {word} did not come")]
         came.append((asked_at, seen))
@@ -65,7 +65,7 @@ async def low_battery(bench: Bench) -> Finding:
     since = bench.mark()
     await bench.battery(LOW_PERCENT)
     try:
-        event = await bench.wait(declared.pixit.operate_s + MARGIN_S, since, word="battery.low")
+        event = await bench.wait(declared.pixit.operate_s + bench.margin_s, since, word="battery.low")
     finally:
         await bench.battery(FULL_PERCENT)
     if event is None:

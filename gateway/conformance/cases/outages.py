@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import cycle, islice, pairwise
 
-from gateway.conformance.bench import MARGIN_S, Bench
+from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.record import Seen
 from gateway.conformance.verdict import Finding, about, failed, inconclusive, not_applicable, passed
@@ -25,13 +25,13 @@ async def sent_again(bench: Bench) -> Sequence[Finding]:
     """Lose an acknowledgement and the link; the event must come again, as the same event."""
     declared = bench.declaration
     word = declared.operated[0]
-    await bench.sleep(MARGIN_S)  # what came before is acknowledged, and has another time
+    await bench.sleep(bench.margin_s)  # what came before is acknowledged, and has another time
     lost, since = bench.swallow("PUBACK"), bench.mark()
     await bench.trigger(word)
-    first = await bench.wait(declared.pixit.operate_s + MARGIN_S, since, word=word)
+    first = await bench.wait(declared.pixit.operate_s + bench.margin_s, since, word=word)
     if first is None:
         return [inconclusive(f"it was operated, and {word} did not come")]
-    await bench.sleep(MARGIN_S)
+    await bench.sleep(bench.margin_s)
     bench.cut()
     lost.end()
     again = await bench.record.wait(
@@ -81,11 +81,11 @@ async def backlog(bench: Bench) -> Sequence[Finding]:
     words = list(islice(cycle(declared.operated), min(MOST, declared.pics.offline_events)))
     since, before = bench.mark(), _numbered(bench.seen(branch="event"))
     for number, word in enumerate(words, 1):
-        await bench.trigger(word, after_s=MARGIN_S + STEP_S * number)
+        await bench.trigger(word, after_s=bench.margin_s + STEP_S * number)
     began = bench.clock.now()
-    down_s = MARGIN_S + STEP_S * len(words) + declared.pixit.operate_s + 2 * MARGIN_S
+    down_s = bench.margin_s + STEP_S * len(words) + declared.pixit.operate_s + 2 * bench.margin_s
     await bench.outage(down_s)
-    ended = bench.clock.now() - timedelta(seconds=MARGIN_S)
+    ended = bench.clock.now() - timedelta(seconds=bench.margin_s)
     late = await _came(bench, since, words)
     return [
         about("VDI-MQTT-15", _all_in_order(late, words, since)),
@@ -183,7 +183,7 @@ async def power_cut(bench: Bench) -> Finding:
     await bench.listening(declared.pixit.operate_s)
     after = bench.mark()
     await bench.trigger(word)
-    event = await bench.news(word, after, declared.pixit.operate_s + MARGIN_S)
+    event = await bench.news(word, after, declared.pixit.operate_s + bench.margin_s)
     return _went_on(before, [event]) if event else inconclusive(f"it was operated, and {word} did not come")
 
 
@@ -194,7 +194,7 @@ async def no_clock(bench: Bench) -> Finding:
     try:
         since = bench.mark()
         await bench.trigger(word)
-        event = await bench.news(word, since, bench.declaration.pixit.operate_s + MARGIN_S)
+        event = await bench.news(word, since, bench.declaration.pixit.operate_s + bench.margin_s)
     finally:
         await bench.clock_shift(0)
     if event is None:
