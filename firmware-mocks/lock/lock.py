@@ -12,6 +12,7 @@ FIRMWARE = "1.0.0"
 WINDOW = 8              # events on the wire and not acknowledged
 NEVER_SET_MS = 946684800000     # 2000-01-01T00:00:00Z: where a clock starts that nobody has set
 COMMANDS_KEPT = 16
+LOW_PERCENT = 20
 RETRY_MS = 250          # the first wait after a lost link; doubled each time, up to retry_max_ms
 
 
@@ -29,6 +30,7 @@ class Lock:
         self.done = kept.get("done", [])        # [command id, outcome] of the newest commands
         self.hand = list(config.get("hand", []))
         self.obeyed = 0
+        self.low = False
         self.boot = hal.ticks()
         self.beaten = self.boot
         self.wait_ms = RETRY_MS
@@ -63,7 +65,7 @@ class Lock:
 
     def status(self):
         self.client.publish(self.base + "status", json.dumps({
-            "state": "online", "time": self.time()[0], "firmware": FIRMWARE, "battery": hal.battery(),
+            "state": "online", "time": self.time()[0], "firmware": FIRMWARE, "battery": self.charge(),
             "config_revision": self.revision}), 1, True)
 
     # -- what it does
@@ -88,8 +90,9 @@ class Lock:
         now = hal.ticks()
         if now - self.beaten >= self.heartbeat_s * 1000:
             self.beaten = now
+            self.weigh()
             if self.client.sock:
-                self.event("heartbeat", {"battery_percent": hal.battery(), "firmware": FIRMWARE,
+                self.event("heartbeat", {"battery_percent": self.charge(), "firmware": FIRMWARE,
                                          "details": {"free_bytes": hal.free()}})
         while self.hand and now - self.boot >= self.hand[0]["after_ms"]:
             do = self.hand.pop(0)["do"]
@@ -97,10 +100,25 @@ class Lock:
         if "orders" in self.c:
             self.orders()
 
+    def charge(self):
+        """The battery in percent; a tester may have said another one."""
+        return self.c.get("charge", hal.battery())
+
+    def weigh(self):
+        """Tell once that the battery has become low, and once that it is well again."""
+        low = self.charge() <= LOW_PERCENT
+        if low != self.low:
+            self.low = low
+            self.event("battery.low" if low else "battery.ok", {"battery_percent": self.charge()})
+
     def orders(self):
         """What a tester has done to the lock since: whole lines of a file, each obeyed once."""
         lines = (hal.load(self.c["orders"]) or "").split("\n")[:-1]
         for do in lines[self.obeyed:]:
+            if do.startswith("charge "):
+                self.c["charge"] = int(do[7:])
+                self.weigh()
+                continue
             if do in ("jam", "free"):
                 self.c["jam"] = do == "jam"
             self.turn(do != "unlock", "automatic" if do == "jam" else "inside_knob")
@@ -146,6 +164,8 @@ class Lock:
             return "rejected", "the clock is not set, so the expiry cannot be judged"
         if now >= until:
             return "expired", "it came after its expiry"
+        if do == "unlock" and not self.c.get("unlock_without_grant"):
+            return "rejected", "this lock cannot verify a grant"
         if not self.turn(do == "lock", "remote"):
             return "failed", "the bolt is jammed"
         return "done", ""

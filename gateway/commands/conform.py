@@ -19,6 +19,7 @@ from gateway.conformance.probe import Address
 from gateway.conformance.progress import Progress
 from gateway.conformance.prompts import Terminal
 from gateway.conformance.report import file_digest, read_report
+from gateway.conformance.requirements import as_csv, as_markdown, requirements
 from gateway.conformance.session import Plan, conduct, server_tls
 from gateway.conformance.statement import (
     digests_of,
@@ -117,6 +118,21 @@ def list_cases(
     for clause in clauses_of(VERSION):
         if clause.id not in tested:
             typer.echo(f"{'no case':14} {clause.level:8} {clause.id}: {clause.en}")
+
+
+@app.command("requirements")
+def list_requirements(
+    language: Annotated[Literal["sv", "en"], typer.Option(help="Language of the requirements.")] = "sv",
+    kind: Annotated[str | None, typer.Option(help="Of this kind of device only, as lock.")] = None,
+    form: Annotated[
+        Literal["markdown", "csv"], typer.Option("--format", help="What is printed.")
+    ] = "markdown",
+) -> None:
+    """Print the clauses as requirements for a tender, each with the case that verifies it."""
+    found = requirements(clauses_of(VERSION), CASES, language, kind)
+    text = as_csv(found, language) if form == "csv" else as_markdown(found, language, VERSION)
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.flush()
 
 
 @app.command("report")

@@ -10,6 +10,7 @@ import mqtt5
 import msgspec
 
 from gateway.conformance.declaration import Declaration
+from gateway.conformance.granting import Granting
 from gateway.conformance.ports import (
     Answer,
     CannotDriveError,
@@ -24,8 +25,8 @@ from gateway.conformance.record import Direction, Fate, Record, Seen
 from gateway.conformance.sentences import asking
 from gateway.contract import Clock
 
-MARGIN_S = 5.0
-"""Added to the device's own longest times: for the network, and for the machine that the kit runs on."""
+BREATH_S = 0.4
+"""A device that says nothing for so long has said what it had to say."""
 
 
 class Bench:
@@ -49,6 +50,7 @@ class Bench:
         self._began_at = clock.now() - timedelta(seconds=record.now_s())
         self._revisions = count(1)
         self._commands = count(1)
+        self.granting = Granting(declaration.connection.native_id, clock)
 
     # -- what was seen
 
@@ -64,6 +66,18 @@ class Bench:
     async def wait(self, within_s: float, since: int | None = None, **wanted: Any) -> Seen | None:
         """Return the first packet that `matching` finds, from `since` (default: now) on; None if too late."""
         return await self.record.wait(matching(**wanted), within_s, since)
+
+    async def news(self, word: str, since: int, within_s: float) -> Seen | None:
+        """Return the first event of that word from `since` on that is new; None if too late."""
+        known = {seen.body.get("id") for seen in self.record.until(since) if seen.branch == "event"}
+        return await self.wait(within_s, since, word=word, test=lambda seen: seen.body.get("id") not in known)
+
+    async def quiet(self) -> None:
+        """Wait until the device has said what it had to say: a breath long nothing new, and not for ever."""
+        ends = self.record.now_s() + self.margin_s
+        while self.record.now_s() < ends:
+            if await self.wait(BREATH_S, kind="PUBLISH", direction=Direction.UP) is None:
+                return
 
     def moment(self, seen: Seen) -> datetime:
         """Return the wall time at which a packet was seen, UTC."""
@@ -87,9 +101,14 @@ class Bench:
         return False
 
     @property
+    def margin_s(self) -> float:
+        """What is added to the device's own longest times: for the network, and for the kit's machine."""
+        return self.declaration.pixit.margin_s
+
+    @property
     def patience_s(self) -> float:
         """How long the device may take from a lost link to a new one, by its own word."""
-        return self.declaration.pixit.reconnect_s + MARGIN_S
+        return self.declaration.pixit.reconnect_s + self.margin_s
 
     async def link(self, within_s: float | None = None) -> bool:
         """Wait until the device is connected and was accepted; True at once if it is."""
@@ -101,13 +120,14 @@ class Bench:
                 return self.linked
         return True
 
-    async def listening(self, within_s: float = MARGIN_S) -> bool:
+    async def listening(self, within_s: float | None = None) -> bool:
         """Wait until the device has subscribed in its present session; tell whether it has."""
         since = 0
         for seen in self.record:
             fresh = isinstance(seen.packet, mqtt5.ConnAckPacket) and not seen.packet.session_present
             since = seen.number if fresh else since
-        return await self.wait(within_s, since, kind="SUBACK") is not None
+        limit = self.margin_s if within_s is None else within_s
+        return await self.wait(limit, since, kind="SUBACK") is not None
 
     async def relink(self, since: int) -> Seen | None:
         """Return the device's next CONNECT from `since` on, once it was accepted; None if none in time."""

@@ -67,7 +67,8 @@ class PicsSection(Section):
 
     `events` are all words that the device can say, `commands` what it obeys (`do`), `config` the keys of
     the configuration that it takes beside `revision`; `offline_events` how many events it keeps without a
-    link; `clock_setting` that it can lose and find the time.
+    link; `clock_setting` that it can lose and find the time; `credentials` that a lock tells by whose it
+    was operated.
     """
 
     mqtt: tuple[Literal["3.1.1", "5"], ...] = Field(min_length=1)
@@ -77,6 +78,7 @@ class PicsSection(Section):
     battery: bool = False
     commands: tuple[str, ...] = ()
     grants: bool = False
+    credentials: bool = False
     config: tuple[str, ...] = ()
     offline_events: int = Field(0, ge=0, le=1_000_000)
     clock_setting: bool = False
@@ -87,7 +89,8 @@ class PixitSection(Section):
 
     `keep_alive_s` is what it asks for in CONNECT; `reconnect_s` its longest pause before it dials again;
     `resend_s` how long it waits for a PUBACK before it acts; `operate_s` from being operated to its event;
-    `boot_s` from power to CONNECT; `person_s` how long a tester may take for one prompt.
+    `boot_s` from power to CONNECT; `person_s` how long a tester may take for one prompt; `margin_s` what is
+    added to each of them for the network and the kit's machine.
     """
 
     heartbeat_s: float = Field(300, gt=0, le=86_400)
@@ -98,6 +101,7 @@ class PixitSection(Section):
     boot_s: float = Field(60, gt=0, le=3600)
     command_s: float = Field(10, gt=0, le=600)
     person_s: float = Field(120, gt=0, le=3600)
+    margin_s: float = Field(5, ge=1, le=60)
     operated: Words = ()
     """Words that the device can be brought to say at any time, the easiest first; default: all `events`."""
 

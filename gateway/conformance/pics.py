@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import mqtt5
 
-from gateway.conformance.bench import MARGIN_S, Bench
+from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.record import Direction, Seen
 from gateway.conformance.verdict import Finding, Verdict, failed, inconclusive, passed
@@ -20,13 +20,13 @@ NO_DEVICE = "the device did not connect"
 async def first_contact(bench: Bench) -> Finding:
     """Wait for the device, and hold its first connection against the declaration."""
     pixit = bench.declaration.pixit
-    if not await bench.link(pixit.boot_s + pixit.reconnect_s + MARGIN_S):
+    if not await bench.link(pixit.boot_s + pixit.reconnect_s + bench.margin_s):
         refused = [seen.number for seen in bench.record if seen.kind in {"REFUSED", "CONNACK"}]
         return inconclusive(f"{NO_DEVICE}, or our side did not accept it", *refused[:5])
     connect = next(seen for seen in bench.record if seen.kind == "CONNECT")
-    status = await bench.wait(MARGIN_S + pixit.operate_s, 0, branch="status")
+    status = await bench.wait(bench.margin_s + pixit.operate_s, 0, branch="status")
     if bench.declaration.flags & {"commands", "config"}:
-        await bench.listening(MARGIN_S + pixit.operate_s)
+        await bench.listening(bench.margin_s + pixit.operate_s)
     faults = list(_differences(bench, connect, status))
     if faults:
         return failed("; ".join(reason for reason, _ in faults), *(number for _, number in faults))

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import mqtt5
 import msgspec
 
+from gateway.model.instant import from_iso
 from gateway.transports.mqtt_codec import Packet
 
 
@@ -90,6 +92,12 @@ class Seen(msgspec.Struct, frozen=True, dict=True):
         return kept
 
     @property
+    def happened(self) -> datetime | None:
+        """When it happened by the device's word, UTC; None where it does not say so with an offset."""
+        found = self.body.get("time")
+        return from_iso(found) if isinstance(found, str) else None
+
+    @property
     def word(self) -> str:
         """The event's type as the vocabulary writes it (`lock.unlocked`); empty for anything else."""
         found = self.body.get("type") if self.branch == "event" else None
@@ -145,6 +153,10 @@ class Record:
     def since(self, number: int) -> list[Seen]:
         """Return what was seen from that number on."""
         return self._seen[number:]
+
+    def until(self, number: int) -> list[Seen]:
+        """Return what was seen before that number."""
+        return self._seen[:number]
 
     async def wait(self, test: Test, within_s: float, since: int | None = None) -> Seen | None:
         """Return the first that passes the test, from `since` (default: now) on; None if too late."""

@@ -159,6 +159,7 @@ class Run:
         """Let the device come back before the next case; whether it must is for the case to judge."""
         self.bench.faults.calm()
         await self.bench.link()
+        await self.bench.quiet()
 
 
 def fits(cases: Iterable[Case], declaration: Declaration) -> list[tuple[Case, str]]:

@@ -63,6 +63,11 @@ def not_executed(reason: str) -> Finding:
     return Finding(Verdict.NOT_EXECUTED, reason)
 
 
+def about(clause: str, finding: Finding) -> Finding:
+    """Narrow a finding to one of its case's clauses."""
+    return msgspec.structs.replace(finding, clauses=(clause,))
+
+
 def together(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of a clause from those of its findings: the worst; not executed without any."""
     found = set(verdicts)

@@ -16,18 +16,14 @@ CHAPTERS = {
     "MQTT": "Connection and topics",
     "ENC": "Encoding",
     "EVT": "Events",
-    "BLG": "Backlog",
     "STA": "Status",
     "TEL": "Telemetry",
     "CMD": "Commands",
     "RES": "Results",
     "CFG": "Configuration",
-    "SEC": "Security",
-    "PRV": "Privacy",
     "LOCK": "Locks",
     "GPS": "GPS alarms",
-    "ALM": "Calls for help",
-    "SEN": "Sensors",
+    "SOC": "Social alarms",
     "MED": "Medication dispensers",
     "CAM": "Cameras",
     "BLE": "Bluetooth",
@@ -86,5 +82,6 @@ def clause_chapters(clauses: Sequence[Clause]) -> list[dict[str, Any]]:
         key = clause.id.split("-")[1]
         profile = ", ".join(clause.profile) or "all"
         line = {"id": clause.id, "level": clause.level, "profile": profile, "text": clause.en}
+        line |= {"why": clause.why_en, "source": clause.source}
         found.setdefault(CHAPTERS.get(key, key), []).append(line)
     return [{"title": title, "clauses": lines} for title, lines in found.items()]

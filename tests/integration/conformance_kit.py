@@ -40,9 +40,9 @@ heartbeat_s = {heartbeat_s}
 keep_alive_s = 30
 reconnect_s = {reconnect_s}
 resend_s = 2
-operate_s = 3
+operate_s = 1
 boot_s = 20
-command_s = 3
+command_s = 1
 operated = ["lock.unlocked", "lock.locked"]
 [tester]
 by = "http"
@@ -93,7 +93,7 @@ def declare(folder: Path, **values: Any) -> Path:
     given = {
         "password": PASSWORD,
         "heartbeat_s": 300,
-        "reconnect_s": 3,
+        "reconnect_s": 2,
         "actions": ["event"],
         "mqtt": ["5", "3.1.1"],
     }

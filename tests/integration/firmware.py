@@ -47,6 +47,7 @@ class Lock:
             "port": port,
             "state_dir": str(self.state),
             "retry_max_ms": 500,
+            "unlock_without_grant": True,
             **more,
         }
         path = folder / "lock.json"

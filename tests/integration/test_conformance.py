@@ -12,6 +12,7 @@ from tests.integration.firmware import Lock
 
 WITHIN_S = 300.0
 EVENTS = ["lock.locked", "lock.unlocked", "lock.jammed", "heartbeat", "device.online", "device.fault"]
+EVENTS += ["battery.low", "battery.ok"]
 TURNS = {"lock.locked": "lock", "lock.unlocked": "unlock", "lock.jammed": "jam"}
 
 
@@ -29,6 +30,7 @@ def test_the_mock_lock_in_cpython_passes_every_must_clause_and_its_statement_ver
     running: list[Lock] = []
     orders = tmp_path / "flash" / "orders.txt"
     login: dict[str, Any] = {"user": "demo/lock-900", "password": PASSWORD, "orders": "orders.txt"}
+    login["unlock_without_grant"] = False
 
     def power_on(port: int) -> None:
         orders.parent.mkdir(exist_ok=True)
@@ -39,6 +41,9 @@ def test_the_mock_lock_in_cpython_passes_every_must_clause_and_its_statement_ver
         if action == "reset":
             running[-1].end()
             power_on(one.port)
+        elif action == "battery":
+            with orders.open("a") as file:
+                file.write(f"charge {values['percent']}\n")
         elif action == "event" and values["type"] in TURNS:
             with orders.open("a") as file:
                 file.write(f"{TURNS[values['type']]}\n")
@@ -55,7 +60,7 @@ def test_the_mock_lock_in_cpython_passes_every_must_clause_and_its_statement_ver
             device="lock-900",
             events=EVENTS,
             url=url,
-            actions=["event", "reset"],
+            actions=["event", "reset", "battery"],
             mqtt=["3.1.1"],
         )
         with kit(tmp_path, declaration, "--sign-with", str(key)) as one:

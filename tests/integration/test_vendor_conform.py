@@ -53,7 +53,8 @@ def test_the_vendors_lock_keeps_what_it_declares(tmp_path: Path) -> None:
     node()
     made, hook = certificates(tmp_path), free_port()
     declaration = tmp_path / "device.toml"
-    declaration.write_text((FOLDER / "device.toml").read_text().replace(HOOK, f"http://127.0.0.1:{hook}"))
+    told = (FOLDER / "device.toml").read_text().replace(HOOK, f"http://127.0.0.1:{hook}")
+    declaration.write_text(told.replace("[pixit]", "[pixit]\nmargin_s = 2"))
     tls = ("--certificate", str(made["server_cert"]), "--certificate-key", str(made["server_key"]))
     with kit(tmp_path, declaration, *tls) as one, device(tmp_path, one.port, made["ca"], hook):
         report = one.report(300)

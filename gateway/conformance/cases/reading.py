@@ -64,5 +64,17 @@ def _told_too_much(seen: Seen) -> Iterator[Fault]:
         yield Fault("VDI-LOCK-02", seen.number, "the credential reads like a code or a name")
     if isinstance(dose, str) and TELLING_DOSE.fullmatch(dose):
         yield Fault("VDI-MED-01", seen.number, "the dose reads like a drug and its strength")
-    if any(isinstance(value, str) and len(value) > LONGEST_WORD for value in values.values()):
+    if any(len(word) > LONGEST_WORD for word in _words(seen.body)):
         yield Fault("VDI-CAM-01", seen.number, f"a value of more than {LONGEST_WORD} characters")
+
+
+def _words(found: Any) -> Iterator[str]:
+    """Return every string in a message, however deep."""
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, dict):
+        for value in found.values():
+            yield from _words(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from _words(value)

@@ -9,8 +9,9 @@ from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.cases.reading import Fault, faults, messages
 from gateway.conformance.record import Seen
-from gateway.conformance.verdict import Finding, Verdict, failed, inconclusive, not_applicable
+from gateway.conformance.verdict import Finding, Verdict, about, failed, inconclusive, not_applicable
 from gateway.model.vocabulary import DeviceKind
+from gateway.transports.mqtt_checks import MQTT_5
 
 SHOWN = 5
 """Packets that are shown of those that break a clause."""
@@ -23,6 +24,10 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "result": ("VDI-RES-01",),
 }
 """The clauses that the messages of a branch are held to; "" is every branch."""
+CARRIED = {"VDI-EVT-05": "source", "VDI-EVT-08": "sequence", "VDI-EVT-09": "clockquality"}
+"""Clauses about one field, which only an event that carries it can keep."""
+OPTIONAL = frozenset({"VDI-EVT-05", "VDI-EVT-09"})
+KEEP_ALIVE_S = (5, 600)
 
 
 async def read_as_the_gateway_does(bench: Bench) -> Sequence[Finding]:
@@ -36,20 +41,32 @@ async def read_as_the_gateway_does(bench: Bench) -> Sequence[Finding]:
 def _judged(bench: Bench, clause: str, branch: str, found: Iterable[Fault]) -> Finding:
     blamed = [fault for fault in found if fault.clause == clause]
     if blamed:
-        return _of(clause, failed(blamed[0].reason, *(fault.packet for fault in blamed[:SHOWN])))
+        return about(clause, failed(blamed[0].reason, *(fault.packet for fault in blamed[:SHOWN])))
     said = messages(bench, branch)
+    if said and clause in CARRIED:
+        said = [seen for seen in said if CARRIED[clause] in seen.body]
+        if not said:
+            return about(clause, _never_given(clause))
     if said:
         word = f"{len(said)} messages{' of ' + branch if branch else ''} keep it"
-        return _of(clause, Finding(Verdict.PASS, word, (said[0].number,)))
+        return about(clause, Finding(Verdict.PASS, word, (said[0].number,)))
     pics = bench.declaration.pics
     if (branch == "telemetry" and not pics.telemetry) or (branch == "result" and not pics.commands):
-        return _of(clause, not_applicable(f"the declaration claims no {branch}"))
-    return _of(clause, inconclusive(f"no message of {branch or 'any branch'} was seen"))
+        return about(clause, not_applicable(f"the declaration claims no {branch}"))
+    return about(clause, inconclusive(f"no message of {branch or 'any branch'} was seen"))
+
+
+def _never_given(clause: str) -> Finding:
+    """Judge a clause about a field that no message carries: what may be left out holds nobody."""
+    field = CARRIED[clause]
+    if clause in OPTIONAL:
+        return not_applicable(f"no event gives {field}, which may be left out")
+    return inconclusive(f"no event gives {field}")
 
 
 def _counted_twice(bench: Bench) -> Iterable[Fault]:
     """Find two events under one number, or one id (VDI-EVT-08, VDI-EVT-02)."""
-    numbers: dict[int, str] = {}
+    numbers: dict[int, Seen] = {}
     bodies: dict[str, bytes] = {}
     for seen in messages(bench, "event"):
         name, sequence = seen.body.get("id"), seen.body.get("sequence")
@@ -57,8 +74,15 @@ def _counted_twice(bench: Bench) -> Iterable[Fault]:
             continue
         if bodies.setdefault(name, seen.payload) != seen.payload:
             yield Fault("VDI-EVT-02", seen.number, f"the id {name!r} stands on two different events")
-        if isinstance(sequence, int) and numbers.setdefault(sequence, name) != name:
+        if isinstance(sequence, int) and _another(numbers.setdefault(sequence, seen), seen):
             yield Fault("VDI-EVT-08", seen.number, f"the sequence {sequence} was used before")
+
+
+def _another(first: Seen, seen: Seen) -> bool:
+    """Tell whether it is another event; the same one under another id is no fault of its number."""
+    one, two = first.body, seen.body
+    same = (one.get("type"), one.get("time")) == (two.get("type"), two.get("time"))
+    return one.get("id") != two.get("id") and not same
 
 
 async def last_will(bench: Bench) -> Finding:
@@ -90,16 +114,69 @@ def _wrong_will(seen: Seen, topic: str) -> str:
     return "its last will carries a time, which will be old when it is spoken" if "time" in body else ""
 
 
-async def delivery_flags(bench: Bench) -> Finding:
-    """Hold QoS and retain of events and status to what is asked."""
-    events, states = messages(bench, "event"), messages(bench, "status")
-    wrong = [seen.number for seen in events if seen.qos != 1 or seen.retain]
-    wrong += [seen.number for seen in states if not seen.retain]
+async def will_flags(bench: Bench) -> Finding:
+    """Hold QoS and retain of the last will of every CONNECT to what is asked."""
+    wills = [(seen, connect.will) for seen, connect in _connects(bench) if connect.will is not None]
+    wrong = [seen.number for seen, will in wills if int(will.qos) != 1 or not will.retain]
     if wrong:
-        return failed("an event without QoS 1 or retained, or a status not retained", *wrong[:SHOWN])
-    if not events and not states:
-        return inconclusive("it said nothing")
-    return Finding(Verdict.PASS, f"{len(events)} events and {len(states)} states are sent as asked")
+        return failed("its last will is without QoS 1, or not retained", *wrong[:SHOWN])
+    if not wills:
+        return inconclusive("it connected without a last will")
+    return Finding(Verdict.PASS, f"{len(wills)} last wills have QoS 1 and are retained")
+
+
+async def keep_alive(bench: Bench) -> Finding:
+    """Hold the keep-alive of every CONNECT to its limits, seconds."""
+    least, most = KEEP_ALIVE_S
+    given = [(seen, least <= connect.keep_alive <= most) for seen, connect in _connects(bench)]
+    return _each(given, f"its keep-alive is not from {least} to {most} s")
+
+
+async def session_kept(bench: Bench) -> Finding:
+    """Look whether the device asks for a session that outlives its connection."""
+    given = [
+        (seen, not one.clean_start and (seen.level != MQTT_5 or bool(one.session_expiry_interval)))
+        for seen, one in _connects(bench)
+    ]
+    return _each(given, "it connects without a session that is kept")
+
+
+def _connects(bench: Bench) -> list[tuple[Seen, mqtt5.ConnectPacket]]:
+    seen = bench.seen(kind="CONNECT")
+    return [(one, one.packet) for one in seen if isinstance(one.packet, mqtt5.ConnectPacket)]
+
+
+def _each(given: Sequence[tuple[Seen, bool]], wrong: str) -> Finding:
+    bad = [seen.number for seen, good in given if not good]
+    if bad:
+        return failed(wrong, *bad[:SHOWN])
+    if not given:
+        return inconclusive("nothing of the kind was seen")
+    return Finding(Verdict.PASS, f"{len(given)} keep it", (given[0][0].number,))
+
+
+async def delivery_flags(bench: Bench) -> Sequence[Finding]:
+    """Hold QoS and retain of all branches to what is asked of each."""
+    sure = messages(bench, "event") + messages(bench, "result")
+    passing, kept = sure + messages(bench, "telemetry"), messages(bench, "status")
+    return [
+        about("VDI-MQTT-05", _each([(one, one.qos == 1) for one in sure], "without QoS 1")),
+        about("VDI-MQTT-07", _each([(one, not one.retain) for one in passing], "no status, and retained")),
+        about(
+            "VDI-MQTT-08",
+            _each([(one, one.qos == 1 and one.retain) for one in kept], "a status without QoS 1 or retain"),
+        ),
+    ]
+
+
+async def status_told(bench: Bench) -> Sequence[Finding]:
+    """Look for the firmware, and for the charge where there is a battery, in each status that says online."""
+    said = [seen for seen in messages(bench, "status") if seen.body.get("state") == "online"]
+    named = _each([(one, bool(one.body.get("firmware"))) for one in said], "a status without firmware")
+    charge = not_applicable("the declaration claims no battery")
+    if bench.declaration.pics.battery:
+        charge = _each([(one, "battery" in one.body) for one in said], "a status without the charge")
+    return [about("VDI-STA-03", named), about("VDI-STA-04", charge)]
 
 
 def _each_event(test: Callable[[Seen], bool], wrong: str, word: str = "") -> Callable[[Bench], Finding]:
@@ -138,21 +215,29 @@ def _private(clause: str) -> Callable[[Bench], Finding]:
 
 async def no_credential_told(bench: Bench) -> Finding:
     """Look for codes and names where an opaque credential belongs."""
-    return _private("VDI-LOCK-02")(bench)
+    found = _private("VDI-LOCK-02")(bench)
+    if found.verdict is not Verdict.PASS or _given(bench, "credential"):
+        return found
+    if bench.declaration.pics.credentials:
+        return inconclusive("no event gave a credential, which the declaration claims")
+    return not_applicable("no event gave a credential, and the declaration claims none")
 
 
 async def no_drug_told(bench: Bench) -> Finding:
     """Look for drugs and strengths where an opaque dose belongs."""
-    return _private("VDI-MED-01")(bench)
+    found = _private("VDI-MED-01")(bench)
+    if found.verdict is not Verdict.PASS or _given(bench, "dose"):
+        return found
+    return inconclusive("no event named a dose")
+
+
+def _given(bench: Bench, field: str) -> bool:
+    return any(field in (seen.body.get("data") or {}) for seen in messages(bench, "event"))
 
 
 async def no_picture_sent(bench: Bench) -> Finding:
     """Look for more than an event can say."""
     return _private("VDI-CAM-01")(bench)
-
-
-def _of(clause: str, finding: Finding) -> Finding:
-    return msgspec.structs.replace(finding, clauses=(clause,))
 
 
 _LOCKS, _CAMERAS = frozenset({DeviceKind.LOCK}), frozenset({DeviceKind.CAMERA})
@@ -175,12 +260,44 @@ CASES: tuple[Case, ...] = (
         run=last_will,
     ),
     Case(
+        id="TC-WILL-02",
+        clauses=("VDI-MQTT-09",),
+        en="The last will has QoS 1 and is retained",
+        sv="Sista meddelandet har QoS 1 och sparas hos mottagaren",
+        drive=Drive.WATCH,
+        run=will_flags,
+    ),
+    Case(
+        id="TC-CONN-01",
+        clauses=("VDI-MQTT-14",),
+        en="The keep-alive is neither too short nor too long",
+        sv="Livstecknets tid på förbindelsen är varken för kort eller för lång",
+        drive=Drive.WATCH,
+        run=keep_alive,
+    ),
+    Case(
+        id="TC-CONN-02",
+        clauses=("VDI-MQTT-16",),
+        en="The device keeps its session over a lost connection",
+        sv="Enheten behåller sin session när förbindelsen bryts",
+        drive=Drive.WATCH,
+        run=session_kept,
+    ),
+    Case(
         id="TC-MSG-02",
-        clauses=("VDI-MQTT-05",),
-        en="Events have QoS 1 and are not retained, the status is",
-        sv="Händelser har QoS 1 och sparas inte hos mottagaren, statusen gör det",
+        clauses=("VDI-MQTT-05", "VDI-MQTT-07", "VDI-MQTT-08"),
+        en="Events and results have QoS 1, and only the status is retained",
+        sv="Händelser och resultat har QoS 1, och bara statusen sparas hos mottagaren",
         drive=Drive.WATCH,
         run=delivery_flags,
+    ),
+    Case(
+        id="TC-STA-01",
+        clauses=("VDI-STA-03", "VDI-STA-04"),
+        en="The status names the firmware, and the charge of a battery",
+        sv="Statusen anger programversionen, och batteriets laddning",
+        drive=Drive.WATCH,
+        run=status_told,
     ),
     Case(
         id="TC-MSG-03",
