@@ -85,9 +85,17 @@ def _milesight(said: Mapping[str, Any]) -> list[Finding]:
             found.append(level(*word))
     if said.get("pir") in ("trigger", "triggered"):
         found.append(moved())
-    if said.get("detection_status") == "fall" or _triggered(said.get("fall_alarm")):
+    if said.get("detection_status") == "fall" or _fell(said):
         found.append(alarm("fall.detected", DeviceKind.FALL_DETECTOR))
     return found + _place(said, "latitude", "longitude", "accuracy")
+
+
+def _fell(said: Mapping[str, Any]) -> bool:
+    """Say whether a radar's alarms hold a fall that began."""
+    told = said.get("events")
+    rows = [row for row in told[:32] if isinstance(row, dict)] if isinstance(told, list) else []
+    began = [row for row in rows if row.get("alarm_status") == "alarm_triggered"]
+    return any(row.get("alarm_type") == "fall" for row in began) or _triggered(said.get("fall_alarm"))
 
 
 def _triggered(told: object) -> bool:

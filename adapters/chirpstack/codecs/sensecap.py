@@ -34,7 +34,8 @@ SHARD = 0x0E
 
 def decode(data: bytes) -> list[Finding]:
     """Read every frame of a payload; scans of Wi-Fi and Bluetooth are passed over."""
-    cursor, found = Cursor(data), []
+    cursor = Cursor(data)
+    found: list[Finding] = []
     while cursor:
         frame = cursor.byte()
         if frame == SHARD:
