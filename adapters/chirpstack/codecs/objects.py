@@ -157,11 +157,13 @@ def _sensative(said: Mapping[str, Any]) -> list[Finding]:
     closed = _part(said, "door").get("value")
     if isinstance(closed, bool):
         found.append(door(closed=closed))
-    for name, kind, word in (
-        ("floodAlarm", DeviceKind.LEAK_DETECTOR, "leak"),
-        ("presence", DeviceKind.MOTION_SENSOR, "presence"),
+    for name, kind, on, off in (
+        ("floodAlarm", DeviceKind.LEAK_DETECTOR, "leak.detected", "leak.cleared"),
+        ("presence", DeviceKind.MOTION_SENSOR, "presence.detected", "presence.cleared"),
+        ("tamperReport", DeviceKind.UNKNOWN, "device.tamper", "device.tamper_cleared"),
+        ("tamperAlarm", DeviceKind.UNKNOWN, "device.tamper", "device.tamper_cleared"),
     ):
         value = _part(said, name).get("value")
         if isinstance(value, bool):
-            found.append(level(kind, f"{word}.detected" if value else f"{word}.cleared"))
+            found.append(level(kind, on if value else off))
     return found
