@@ -24,7 +24,7 @@ class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     `person` replaces the two words when the object is classed as a human; `named` holds the two words by
     the item's own name, for a topic whose item says what was seen; `reason` alone says why the topic is not
-    used. A word "" in `values` is a documented state that says nothing.
+    used. `seen` holds the two words of a topic that lists the classes in view. A word "" in `values` is a documented state that says nothing.
     """
 
     path: str
@@ -34,6 +34,7 @@ class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     values: dict[str, str] = {}
     person: tuple[str, ...] = ()
     named: dict[str, tuple[str, str]] = {}
+    seen: tuple[str, ...] = ()
     code: str = ""
     reason: str = ""
 
@@ -72,6 +73,8 @@ def find(path: str) -> Topic | None:
 
 
 NOT_A_PERSON = "what was seen is not a person"
+PEOPLE = ("human", "person", "face")
+"""Classes that are a person; whose face it is is never read."""
 
 
 def say(row: Topic, data: Mapping[str, str]) -> Said:
@@ -79,6 +82,8 @@ def say(row: Topic, data: Mapping[str, str]) -> Said:
     if row.reason:
         return Said(reason=row.reason)
     items = {name.lower(): value.strip().lower() for name, value in data.items()}
+    if row.seen and "classtypes" in items:
+        return Said(word=row.seen[0 if _people(items["classtypes"]) else 1])
     told = next((name for name in row.named if name in items), "")
     if told:
         on, off = row.named[told]
@@ -88,13 +93,17 @@ def say(row: Topic, data: Mapping[str, str]) -> Said:
     if row.person and not state and "scenario" in items:
         return _counted(items, *row.person)
     if row.person and items.get("classtypes"):
-        if "human" not in items["classtypes"]:
+        if not _people(items["classtypes"]):
             return Said(reason=NOT_A_PERSON, state=state)
         on, off = row.person
     if row.values:
         word = row.values.get(state)
         return Said(word=word or "", reason="" if word != "" else "the state says nothing", state=state)
     return _switch(state, on, off)
+
+
+def _people(classes: str) -> bool:
+    return any(name in classes for name in PEOPLE)
 
 
 def _switch(state: str, on: str, off: str) -> Said:
