@@ -23,8 +23,9 @@ class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """What one topic says: `on` and `off` for the state of `item`, or `values` word by word.
 
     `person` replaces the two words when the object is classed as a human; `named` holds the two words by
-    the item's own name, for a topic whose item says what was seen; `reason` alone says why the topic is not
-    used. `seen` holds the two words of a topic that lists the classes in view. A word "" in `values` is a documented state that says nothing.
+    the item's own name, for a topic whose item says what was seen; `seen` the two of a topic that lists the
+    classes in view. A word "" in `values` is a documented state that says nothing; `reason` alone says why
+    the topic is not used.
     """
 
     path: str
@@ -81,7 +82,10 @@ def say(row: Topic, data: Mapping[str, str]) -> Said:
     """Return what a topic's data items mean; names and states are compared without case."""
     if row.reason:
         return Said(reason=row.reason)
-    items = {name.lower(): value.strip().lower() for name, value in data.items()}
+    return _said(row, {name.lower(): value.strip().lower() for name, value in data.items()})
+
+
+def _said(row: Topic, items: Mapping[str, str]) -> Said:
     if row.seen and "classtypes" in items:
         return Said(word=row.seen[0 if _people(items["classtypes"]) else 1])
     told = next((name for name in row.named if name in items), "")
@@ -92,10 +96,11 @@ def say(row: Topic, data: Mapping[str, str]) -> Said:
     on, off = row.on, row.off
     if row.person and not state and "scenario" in items:
         return _counted(items, *row.person)
-    if row.person and items.get("classtypes"):
-        if not _people(items["classtypes"]):
-            return Said(reason=NOT_A_PERSON, state=state)
-        on, off = row.person
+    classes = items.get("classtypes", "")
+    if row.person and classes:
+        on, off = row.person if _people(classes) else ("", "")
+    if row.person and classes and not on:
+        return Said(reason=NOT_A_PERSON, state=state)
     if row.values:
         word = row.values.get(state)
         return Said(word=word or "", reason="" if word != "" else "the state says nothing", state=state)
