@@ -82,11 +82,14 @@ def _kind(event: Event) -> str:
         return "up"
     if event.batteryLevel is not None or event.margin is not None:
         return "status"
+    sent = event.txInfo if event.rxInfo is None else None  # version 3 counts what it sent by fCnt too
     for found, name in (
+        (event.error, "error"),
         (event.location, "location"),
         (event.acknowledged, "ack"),
         (event.level, "log"),
         (event.queueItemId, "txack"),
+        (sent, "txack"),
         (event.fCnt, "up"),
         (event.devAddr, "join"),
     ):

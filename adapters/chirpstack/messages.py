@@ -81,6 +81,8 @@ class Event(
     type: Word | None = None
     devAddr: Word | None = None
     queueItemId: Word | None = None
+    error: Any = None
+    txInfo: Any = None
 
     @property
     def port(self) -> int:

@@ -18,6 +18,7 @@ CLAUSES: dict[str, str] = {
     "FRI-TOPIC": "The topic is frigate/... with at least one level more.",
     "FRI-JSON": "The payload is one JSON object with the documented fields.",
     "FRI-TYPE": "type is new, update or end; the availability is online, offline or stopped.",
+    "FRI-COUNT": "The count of persons of a camera or zone is a whole number.",
     "FRI-TIME": "Times are Unix times in seconds.",
 }
 """Every clause by its id (docs/integrations/mqtt.md has no numbered ones)."""
@@ -186,16 +187,27 @@ def _presence(
 
 
 def _of_camera(parts: list[str], payload: bytes) -> Item:
-    """Read camera health and motion; every other topic repeats the events, holds pictures or names people."""
+    """Read camera health, motion and persons in view; other topics repeat them, hold pictures or names."""
     if len(parts) == 4 and parts[2] == "status":
         if parts[3] != "detect":
             return Ignored(parts[1], "the health of a role that sees no persons")
         if payload == b"disabled":
             return Ignored(parts[1], "the camera is switched off")
         return _link(parts[1], DeviceKind.CAMERA, payload)
+    if len(parts) == 3 and parts[2] == "person":
+        return _counted(parts[1], payload)
     if len(parts) == 3 and parts[2] == "motion" and payload == b"ON":
         return _level(parts[1], DeviceKind.CAMERA, "motion.detected", SensorValues(), None)
     return Ignored(parts[1], "a topic that repeats the events, is a setting, or holds pictures or names")
+
+
+def _counted(native_id: str, payload: bytes) -> Item:
+    """Read how many persons a camera or a zone holds now: with two of them, the end of one is not the end."""
+    if not payload[:6].isdigit() or len(payload) > 6:
+        raise Undecodable("expected a count of persons", clause="FRI-COUNT", native_id=native_id)
+    values = SensorValues(details={"label": "person", "persons": int(payload)})
+    word = "presence.detected" if int(payload) else "presence.cleared"
+    return _level(native_id, DeviceKind.CAMERA, word, values, None)
 
 
 def _link(native_id: str, kind: DeviceKind, payload: bytes) -> Reading:

@@ -25,6 +25,8 @@ CLAUSES: dict[str, str] = {
 
 Item = Reading | Ignored
 MAX_MESSAGES = 256
+NO_YEAR = "0000-"
+"""How some makes write the time before their clock is set."""
 
 
 class OnvifAdapter:
@@ -51,6 +53,8 @@ class OnvifAdapter:
         found = [root] if root.name == "NotificationMessage" else list(root.everywhere("NotificationMessage"))
         if not found and root.name == "MetadataStream":
             return (Ignored(device, "a metadata stream without events"),)
+        if not found and any(root.everywhere("PullMessagesResponse")):
+            return (Ignored(device, "an answer to PullMessages without messages"),)
         if not found:
             raise Undecodable("no NotificationMessage in it", clause="ONVIF-MESSAGE", native_id=device)
         return _all(device, found[:MAX_MESSAGES])
@@ -111,8 +115,8 @@ def _items(message: Node, part: str) -> dict[str, str]:
 
 
 def _moment(device: str, text: str) -> datetime | None:
-    if not text:
-        return None
+    if not text or text.startswith(NO_YEAR):
+        return None  # a clock that was never set
     at = from_iso(text) or from_iso(f"{text}+00:00")
     if at is None:
         raise Undecodable(f"UtcTime {text[:40]!r} is no time", clause="ONVIF-TIME", native_id=device)

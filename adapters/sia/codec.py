@@ -10,14 +10,16 @@ from gateway.contract import Manifest, Undecodable
 from gateway.contract.manifest import read_manifest
 from gateway.model.frame import Frame
 from gateway.model.reading import Ignored, Reading
-from gateway.model.vocabulary import VOCABULARY, ClockQuality, DeviceKind, HealthValues
+from gateway.model.vocabulary import VOCABULARY, AlarmValues, ClockQuality, DeviceKind, HealthValues
 
 Details = dict[str, str | int | float | bool]
 
 REPLIES = frozenset({"ACK", "NAK", "DUH", "RSP"})
 _MODIFIER = re.compile(r"(?:ti|da|id|ri|pi|ai|ph|lv|va|pt|ty|rd|sn)[^/]*")
 _CODE = re.compile(r"([A-Z]{2})([0-9A-Za-z]{0,8})")
-_CONTACT = re.compile(r"([136])([0-9]{3})\s+([0-9A-F]{2})\s+([0-9A-F]{3})")
+_CONTACT = re.compile(r"([136ER])([0-9]{3})\s+([0-9A-F]{2})\s+([0-9A-F]{3})")
+_QUALIFIERS = {"E": 1, "R": 3}
+"""Event and restoral as some senders write them."""
 _KINDS = {
     "alarm.manual": DeviceKind.SOCIAL_ALARM,
     "alarm.cancelled": DeviceKind.SOCIAL_ALARM,
@@ -101,7 +103,7 @@ def _contact(line: Line) -> Reading | Ignored:
     found = _CONTACT.match(_event_text(line).strip())
     if found is None:
         raise Undecodable("not qualifier, event, group and zone", clause="SIA-DATA", native_id=line.account)
-    qualifier, event = int(found[1]), int(found[2])
+    qualifier, event = _QUALIFIERS.get(found[1]) or int(found[1]), int(found[2])
     word, reason = contact_word(event, qualifier)
     if reason:
         return Ignored(line.account, reason)
@@ -119,6 +121,8 @@ def _reading(line: Line, word: str, code: str, details: Details) -> Reading:
         told["checksum"] = "wrong"
     kind = VOCABULARY[word].values
     values = HealthValues(code=code, details=told) if kind is HealthValues else kind(details=told)
+    if line.place and kind is AlarmValues:
+        values = AlarmValues(latitude=line.place[0], longitude=line.place[1], details=told)
     place = details.get("zone", details.get("user", ""))
     return Reading(
         native_id=line.account,

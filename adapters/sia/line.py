@@ -21,11 +21,13 @@ CLAUSES: dict[str, str] = {
 _LINE = re.compile(
     r'(?P<crc>[0-9A-Fa-f]{4})(?P<length>[0-9A-Fa-f]{4})(?P<text>"(?P<id>\*?[A-Za-z0-9+-]{2,16})"'
     r"(?P<sequence>[0-9]{4})(?:R(?P<receiver>[0-9A-Fa-f]{0,6}))?(?:L(?P<line>[0-9A-Fa-f]{0,6}))?"
-    r"(?:#(?P<account>[0-9A-Fa-f]{1,16}))?(?P<rest>\[.*)?)",
+    r"(?:#(?P<account>[0-9A-Za-z]{1,16}))?(?P<rest>\[.*)?)",
     re.DOTALL,
 )
 _BLOCK = re.compile(r"\[([^\[\]]*)\]")
 _STAMP = re.compile(r"_([0-9]{2}):([0-9]{2}):([0-9]{2}),([0-9]{2})-([0-9]{2})-([0-9]{4})$")
+_HAPPENED = re.compile(r"\[H_?([0-9]{2}):([0-9]{2}):([0-9]{2}),([0-9]{2})-([0-9]{2})-([0-9]{4})\]")
+_DEGREES = re.compile(r"\[([XY])([0-9]{1,3})([NSEW])([0-9]{1,2}(?:\.[0-9]{1,10})?)\]")
 _SUPERVISION = re.compile(
     r"SR(?P<receiver>[0-9]{4})L(?P<line>[0-9]{4})\s+(?P<account>[0-9A-Za-z]{3,16})\s+\[.*\]"
 )
@@ -33,7 +35,12 @@ MAX_LINE = 2_048
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line; `intact` is False where length or CRC are not those of its text, `at` the stamp in UTC."""
+    """A line; `intact` is False where length or CRC are not those of its text, `at` the time in UTC.
+
+    The time is that of the occurrence (block H) where the panel tells it, else of the sending. `place` is
+    latitude and longitude in degrees (blocks Y and X); names, texts and addresses in other blocks are not
+    read.
+    """
 
     id: str
     sequence: str
@@ -41,6 +48,7 @@ class Line(msgspec.Struct, frozen=True):
     data: str = ""
     at: datetime | None = None
     intact: bool = True
+    place: tuple[float, float] | None = None
 
 
 def read_line(payload: bytes) -> Line:
@@ -72,11 +80,12 @@ def read_line(payload: bytes) -> Line:
         data=data,
         at=_stamp(rest, account),
         intact=_intact(found["crc"], found["length"], found["text"].encode("iso-8859-1")),
+        place=_place(rest),
     )
 
 
 def _stamp(rest: str, account: str) -> datetime | None:
-    found = _STAMP.search(rest)
+    found = _HAPPENED.search(rest) or _STAMP.search(rest)
     if found is None:
         return None
     hour, minute, second, month, day, year = map(int, found.groups())
@@ -84,6 +93,18 @@ def _stamp(rest: str, account: str) -> datetime | None:
         return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     except ValueError:
         raise Undecodable("the time stamp is no time", clause="SIA-LINE", native_id=account) from None
+
+
+def _place(rest: str) -> tuple[float, float] | None:
+    """Read degrees, hemisphere and minutes (`Y49N06.66`, `X006E07.77`); None unless both stand there."""
+    told = {
+        found[1]: (int(found[2]) + float(found[4]) / 60) * (-1 if found[3] in "SW" else 1)
+        for found in _DEGREES.finditer(rest)
+        if (found[1] == "Y") == (found[3] in "NS")
+    }
+    if len(told) < 2 or abs(told["Y"]) > 90 or abs(told["X"]) > 180:
+        return None
+    return round(told["Y"], 7), round(told["X"], 7)
 
 
 def _intact(checksum: str, length: str, text: bytes) -> bool:

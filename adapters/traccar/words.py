@@ -27,6 +27,7 @@ ALARMS: dict[str, str] = {
     "accident": "fall.detected",
     "geofenceEnter": "geofence.enter",
     "geofenceExit": "geofence.exit",
+    "geofence": "geofence.exit",
     "lowBattery": "battery.low",
     "lowPower": "battery.low",
     "powerCut": "power.lost",
@@ -45,8 +46,8 @@ ALARMS: dict[str, str] = {
     "lock": "lock.locked",
     "unlock": "lock.unlocked",
 }
-"""Kinds of alarm. A tracker that cannot say more than `general` is read as a call for help: one too many is
-harmless, one lost is not."""
+"""Kinds of alarm. A tracker that cannot say more than `general` is read as a call for help, and one
+that names a fence without the direction as leaving it: one too many is harmless, one lost is not."""
 
 HELP = frozenset({"alarm.manual", "fall.detected"})
 """Words whose time is when the button was pressed, and not when the satellites were last seen."""

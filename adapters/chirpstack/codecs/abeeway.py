@@ -14,6 +14,8 @@ TRACKER = DeviceKind.GPS_TRACKER
 V2_KINDS = {3: "position", 14: "extended", 4: "energy", 5: "heartbeat", 9: "shutdown", 10: "event"}
 """Message types of firmware 2 that say something here; 11, 12 and 13 hold scans, contacts and texts."""
 V2_IGNORED = frozenset({0, 7, 11, 12, 13, 15})
+IN_SOS = 0x10
+"""The bit of the status that stands while the tracker is in SOS mode."""
 V2_SOS = {7: "alarm.manual", 8: "alarm.cancelled"}
 HALF_DAY = timedelta(hours=12)
 NO_TIME = 0xFFFF
@@ -26,8 +28,9 @@ def decode_v2(data: bytes, at: datetime | None) -> list[Finding]:
     kind, status, battery = cursor.byte(), cursor.byte(), cursor.byte()
     cursor.take(2)  # temperature; acknowledgement token and option
     option = data[4] & 0x0F
+    helped = [alarm("alarm.manual", TRACKER)] if kind and status & IN_SOS else []
     if kind in V2_IGNORED:
-        return []
+        return helped
     if kind not in V2_KINDS:
         reason = f"message type {kind} is none of firmware 2"
         raise Malformed(reason)
@@ -38,8 +41,8 @@ def decode_v2(data: bytes, at: datetime | None) -> list[Finding]:
         found = [alarm(word, TRACKER)] if word else []
     elif V2_KINDS[kind] == "shutdown":
         found = [level(TRACKER, "device.offline")]
-    elif status & 0x10:  # the user's action: the tracker is in SOS mode
-        found = [alarm("alarm.manual", TRACKER)]
+    else:
+        found = helped
     if kind == 3 and option == 0:
         age_s = data_byte(data, 5) * 8
         found += _v2_short(data, at - timedelta(seconds=age_s) if at else None, raw)

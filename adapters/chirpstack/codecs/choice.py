@@ -8,7 +8,7 @@ from adapters.chirpstack.codecs.finding import Finding
 
 NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     *(
-        (product, re.compile(rf"{product[:-3]}[-_ ]?{product[-3:]}", re.IGNORECASE))
+        (product, re.compile("[-_ ]?".join(re.findall(r"[A-Z]+|[0-9]+", product)), re.IGNORECASE))
         for product in milesight.PRODUCTS
     ),
     ("abeeway", re.compile(r"abeeway|asset[-_ ]?tracker", re.IGNORECASE)),

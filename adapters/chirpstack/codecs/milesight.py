@@ -22,8 +22,10 @@ from gateway.model.vocabulary import DeviceKind
 PORT = 85
 PRODUCTS = {"WS101": DeviceKind.BUTTON, "WS202": DeviceKind.MOTION_SENSOR, "WS301": DeviceKind.DOOR_CONTACT,
             "AT101": DeviceKind.GPS_TRACKER, "VS370": DeviceKind.MOTION_SENSOR,
-            "VS373": DeviceKind.FALL_DETECTOR, "EM300": DeviceKind.UNKNOWN}  # fmt: skip
-"""The products, by the name that a profile or tag holds, and their kind."""
+            "VS373": DeviceKind.FALL_DETECTOR, "EM300-DI": DeviceKind.UNKNOWN,
+            "EM300-MLD": DeviceKind.LEAK_DETECTOR, "EM300-CL": DeviceKind.UNKNOWN,
+            "EM300": DeviceKind.UNKNOWN}  # fmt: skip
+"""The products, by the name that a profile or tag holds, and their kind; the longer name stands first."""
 PRESSES = {1: "short", 2: "long", 3: "double"}
 FALL_ALARMS = {0: ("fall.detected", "alarm.cancelled"), 3: ("bed.exit", ""), 1: ("presence.detected", ""),
                4: ("presence.detected", ""), 5: ("presence.cleared", ""), 2: ("inactivity", ""),
@@ -37,14 +39,21 @@ LENGTHS: dict[tuple[int, int], int] = {
     (0x04, 0x00): 1, (0x05, 0x00): 1, (0x06, 0x00): 1, (0x07, 0x00): 1, (0x03, 0x67): 2, (0x83, 0x67): 3,
     (0x04, 0x68): 1, (0x04, 0x88): 9, (0x84, 0x88): 9, (0x06, 0xD9): 9, (0x08, 0x9B): 6, (0x03, 0xF8): 6,
     (0x04, 0xF9): 4, (0x05, 0xFA): 8, (0x06, 0xFB): 5, (0x05, 0x7D): 2, (0x06, 0x65): 2, (0x06, 0x73): 2,
+    (0x07, 0xB0): 8, (0x08, 0xB1): 3, (0x09, 0xB2): 6, (0x0A, 0xB3): 5, (0x0B, 0xB4): 9, (0x0C, 0xB4): 9,
+    (0x05, 0xC8): 4, (0x05, 0xE1): 8, (0x85, 0x00): 2, (0x85, 0xE1): 9, (0x03, 0xED): 1, (0x04, 0xEE): 1,
+    (0x83, 0xED): 2,
 }  # fmt: skip
 """How many bytes follow each channel; stored history has another length in each product."""
-HISTORY = (0x20, 0xCE)
-HISTORY_LENGTHS = {"AT101": 18, "VS373": 9, "EM300": 8}
+HISTORY, ALARM_HISTORY = (0x20, 0xCE), (0x21, 0xCE)
+HISTORY_LENGTHS = {("AT101", HISTORY): 12, ("VS373", HISTORY): 9, ("EM300", HISTORY): 8,
+                   ("EM300-MLD", HISTORY): 8, ("EM300-DI", HISTORY): 13,
+                   ("EM300-DI", ALARM_HISTORY): 18}  # fmt: skip
 SIGNS: tuple[tuple[str, frozenset[tuple[int, int]]], ...] = (
     ("WS101", frozenset({(0xFF, 0x2E)})),
-    ("VS373", frozenset({(0x03, 0xF8), (0x06, 0xFB), (0x04, 0xF9)})),
+    ("VS373", frozenset({(0x03, 0xF8), (0x06, 0xFB), (0x04, 0xF9), (0x07, 0xB0), (0x0A, 0xB3)})),
     ("AT101", frozenset({(0x04, 0x88), (0x84, 0x88), (0x06, 0xD9), (0x07, 0x00)})),
+    ("EM300-DI", frozenset({(0x05, 0xC8), (0x05, 0xE1), (0x85, 0x00), (0x85, 0xE1)})),
+    ("EM300-CL", frozenset({(0x03, 0xED), (0x83, 0xED)})),
     ("EM300", frozenset({(0x03, 0x67), (0x04, 0x68), (0x06, 0x00)})),
 )
 """Channels that only one product has, for a frame that does not name its product."""
@@ -62,7 +71,7 @@ def decode(product: str, data: bytes) -> list[Finding]:
             found += charge(value[0], PRODUCTS.get(product, DeviceKind.UNKNOWN))
         elif channel == (0xFF, 0x2E):
             found.append(_press(value[0]))
-        elif channel == HISTORY:
+        elif channel in {HISTORY, ALARM_HISTORY}:
             found += _history(product, value)
         else:
             found += _said(product, channel, value)
@@ -74,7 +83,7 @@ def _channels(product: str, data: bytes) -> Channels:
     found: Channels = []
     while cursor:
         channel = (cursor.byte(), cursor.byte())
-        length = HISTORY_LENGTHS.get(product) if channel == HISTORY else LENGTHS.get(channel)
+        length = LENGTHS.get(channel) or HISTORY_LENGTHS.get((product, channel))
         if length is None:
             if channel[0] < 0xF8 and not found:
                 reason = f"channel {channel[0]:02x} {channel[1]:02x} is none of the product's"
@@ -109,6 +118,8 @@ def _said(product: str, channel: tuple[int, int], value: bytes) -> list[Finding]
         return _fall(channel, value)
     if (product, channel) == ("WS202", (0x03, 0x00)):
         return [moved()] if first else []
+    if (product, channel) == ("EM300-DI", (0x85, 0x00)):
+        return [switched(high=bool(first))]
     word = STATES.get((product, channel), ("", ""))[first != 0]
     return (
         [level(_KINDS.get(word.partition(".")[0], PRODUCTS.get(product, DeviceKind.UNKNOWN)), word)]
@@ -121,6 +132,8 @@ STATES: dict[tuple[str, tuple[int, int]], tuple[str, str]] = {
     ("WS301", (0x03, 0x00)): ("door.closed", "door.opened"),
     ("WS301", (0x04, 0x00)): ("device.tamper_cleared", "device.tamper"),
     ("VS370", (0x03, 0x00)): ("presence.cleared", "presence.detected"),
+    ("EM300-MLD", (0x05, 0x00)): ("leak.cleared", "leak.detected"),
+    ("EM300-MLD", (0x06, 0x00)): ("leak.cleared", "leak.detected"),
     ("EM300", (0x05, 0x00)): ("leak.cleared", "leak.detected"),
     ("EM300", (0x06, 0x00)): ("door.closed", "door.opened"),
 }
@@ -132,6 +145,12 @@ def moved() -> Finding:
     """Return motion seen by a passive infrared sensor."""
     seen = level(DeviceKind.MOTION_SENSOR, "motion.detected")
     return Finding(type=seen.type, values=seen.values, kind=seen.kind, happened=True)
+
+
+def switched(*, high: bool) -> Finding:
+    """Return an input that changed: 85 00 is sent at the change, 05 00 with each report."""
+    told = level(DeviceKind.UNKNOWN, "input.active" if high else "input.inactive")
+    return Finding(type=told.type, values=told.values, kind=told.kind, happened=True)
 
 
 MOTIONS = {0: "unknown", 1: "start", 2: "moving", 3: "stop"}
@@ -154,7 +173,7 @@ def _tracker(channel: tuple[int, int], value: bytes) -> list[Finding]:
 def _fall(channel: tuple[int, int], value: bytes) -> list[Finding]:
     if channel == (0x06, 0xFB):
         return _alarm(value, None)
-    if channel != (0x03, 0xF8):
+    if channel not in {(0x03, 0xF8), (0x07, 0xB0)}:
         return []
     words = {1: "presence.cleared", 2: "bed.enter", 3: "bed.exit"}
     status = value[0]

@@ -85,9 +85,17 @@ def _milesight(said: Mapping[str, Any]) -> list[Finding]:
             found.append(level(*word))
     if said.get("pir") in ("trigger", "triggered"):
         found.append(moved())
-    if said.get("detection_status") == "fall" or _triggered(said.get("fall_alarm")):
+    if said.get("detection_status") == "fall" or _fell(said):
         found.append(alarm("fall.detected", DeviceKind.FALL_DETECTOR))
     return found + _place(said, "latitude", "longitude", "accuracy")
+
+
+def _fell(said: Mapping[str, Any]) -> bool:
+    """Say whether a radar's alarms hold a fall that began."""
+    told = said.get("events")
+    rows = [row for row in told[:32] if isinstance(row, dict)] if isinstance(told, list) else []
+    began = [row for row in rows if row.get("alarm_status") == "alarm_triggered"]
+    return any(row.get("alarm_type") == "fall" for row in began) or _triggered(said.get("fall_alarm"))
 
 
 def _triggered(told: object) -> bool:
@@ -149,11 +157,13 @@ def _sensative(said: Mapping[str, Any]) -> list[Finding]:
     closed = _part(said, "door").get("value")
     if isinstance(closed, bool):
         found.append(door(closed=closed))
-    for name, kind, word in (
-        ("floodAlarm", DeviceKind.LEAK_DETECTOR, "leak"),
-        ("presence", DeviceKind.MOTION_SENSOR, "presence"),
+    for name, kind, on, off in (
+        ("floodAlarm", DeviceKind.LEAK_DETECTOR, "leak.detected", "leak.cleared"),
+        ("presence", DeviceKind.MOTION_SENSOR, "presence.detected", "presence.cleared"),
+        ("tamperReport", DeviceKind.UNKNOWN, "device.tamper", "device.tamper_cleared"),
+        ("tamperAlarm", DeviceKind.UNKNOWN, "device.tamper", "device.tamper_cleared"),
     ):
         value = _part(said, name).get("value")
         if isinstance(value, bool):
-            found.append(level(kind, f"{word}.detected" if value else f"{word}.cleared"))
+            found.append(level(kind, on if value else off))
     return found

@@ -3,7 +3,8 @@
 from adapters.chirpstack.codecs.finding import Cursor, Finding, Malformed, charge, level
 from gateway.model.vocabulary import DeviceKind
 
-LIVE, STORED = 1, 2
+LIVE = frozenset({0, 1})
+"""The port of reports; 2 holds stored ones, others answers to settings. 0 stands for one left out."""
 LENGTHS = {0: 0, 1: 1, 2: 2, 3: 1, 4: 2, 5: 1, 6: 1, 7: 2, 8: 2, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1,
            14: 1, 15: 1, 16: 1, 17: 2, 18: 1, 19: 2, 20: 2, 21: 1, 22: 1, 80: 3, 81: 3, 82: 3,
            110: 8, 112: 2, 113: 2, 114: 2}  # fmt: skip
@@ -20,10 +21,11 @@ WORDS: dict[int, tuple[DeviceKind, str, str]] = {
 
 
 def decode(data: bytes, port: int) -> list[Finding]:
-    """Read the live reports; stored ones (port 2) are not the present state."""
-    cursor, found = Cursor(data), []
+    """Read the live reports; stored ones and answers to settings are not the present state."""
+    cursor = Cursor(data)
+    found: list[Finding] = []
     cursor.take(2)
-    if port == STORED:
+    if port not in LIVE:
         return []
     while cursor:
         kind = cursor.byte() & 0x7F

@@ -18,26 +18,32 @@ from gateway.model.vocabulary import DeviceKind, HealthValues
 PORT = 5
 TRACKER = DeviceKind.GPS_TRACKER
 LENGTHS = {0x01: 46, 0x02: 15, 0x03: 31, 0x04: 9, 0x05: 4, 0x06: 21, 0x07: 41, 0x08: 34, 0x09: 17, 0x0A: 37,
-           0x0B: 30, 0x0C: 0, 0x0D: 4, 0x0F: 16, 0x10: 12, 0x11: 13}  # fmt: skip
-"""Bytes after each frame id."""
+           0x0B: 30, 0x0C: 0, 0x0D: 4, 0x0F: 16, 0x10: 12, 0x11: 13,
+           0x1A: 27, 0x1B: 47, 0x1C: 40, 0x1D: 19}  # fmt: skip
+"""Bytes after each frame id; 1A to 1D are 06, 07, 08 and 11 with acceleration before the charge."""
 CHARGE_AT = {0x01: 0, 0x02: 0, 0x05: 0, 0x06: 20, 0x07: 40, 0x08: 33, 0x09: 16, 0x0A: 36, 0x0B: 29, 0x0F: 12,
-             0x10: 8, 0x11: 12}  # fmt: skip
-WITH_PLACE = frozenset({0x06, 0x09})
-WITH_EVENTS = {0x06: 0, 0x07: 0, 0x08: 0, 0x09: 0, 0x0A: 0, 0x0B: 0, 0x0F: 0, 0x10: 0, 0x11: 1}
-"""Where the three bytes of events stand; the time stands after them, in 0x11 without a motion id between."""
+             0x10: 8, 0x11: 12, 0x1A: 26, 0x1B: 46, 0x1C: 39, 0x1D: 18}  # fmt: skip
+WITH_PLACE = frozenset({0x06, 0x09, 0x1A})
+PLACELESS = frozenset({0x11, 0x1D})
+WITH_EVENTS = {0x06: 0, 0x07: 0, 0x08: 0, 0x09: 0, 0x0A: 0, 0x0B: 0, 0x0F: 0, 0x10: 0, 0x11: 1,
+               0x1A: 0, 0x1B: 0, 0x1C: 0, 0x1D: 1}  # fmt: skip
+"""Where the three bytes of events stand; the time stands after them, in 0x11 and 0x1D at once."""
 MOTIONLESS, SHOCK, SOS, PRESS = 0x04, 0x08, 0x40, 0x80
 SHARD = 0x0E
 
 
 def decode(data: bytes) -> list[Finding]:
     """Read every frame of a payload; scans of Wi-Fi and Bluetooth are passed over."""
-    cursor, found = Cursor(data), []
+    cursor = Cursor(data)
+    found: list[Finding] = []
     while cursor:
         frame = cursor.byte()
         if frame == SHARD:
             cursor.take(3)
             cursor.take(cursor.byte())
             continue
+        if frame not in LENGTHS and found:
+            break  # a frame of newer firmware costs those before it nothing
         if frame not in LENGTHS:
             reason = f"frame id {frame:#04x} is none of the tracker's"
             raise Malformed(reason)
@@ -55,7 +61,7 @@ def _frame(frame: int, value: bytes) -> list[Finding]:
             longitude = int.from_bytes(value[8:12], "big", signed=True) / 1e6
             latitude = int.from_bytes(value[12:16], "big", signed=True) / 1e6
             found += position(latitude, longitude, at=when)
-        elif frame == 0x11 and value[0]:
+        elif frame in PLACELESS and value[0]:
             lost = HealthValues(details={"positioning_status": value[0]})
             found.append(Finding(type="fix.lost", values=lost, kind=TRACKER, happened=True, at=when))
     elif frame == 0x0D:

@@ -22,8 +22,10 @@ KEPT = frozenset(
 class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one topic says: `on` and `off` for the state of `item`, or `values` word by word.
 
-    `person` replaces the two words when the object is classed as a human; `reason` alone says why the
-    topic is not used.
+    `person` replaces the two words when the object is classed as a human; `named` holds the two words by
+    the item's own name, for a topic whose item says what was seen; `seen` the two of a topic that lists the
+    classes in view. A word "" in `values` is a documented state that says nothing; `reason` alone says why
+    the topic is not used.
     """
 
     path: str
@@ -32,6 +34,8 @@ class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     off: str = ""
     values: dict[str, str] = {}
     person: tuple[str, ...] = ()
+    named: dict[str, tuple[str, str]] = {}
+    seen: tuple[str, ...] = ()
     code: str = ""
     reason: str = ""
 
@@ -69,24 +73,58 @@ def find(path: str) -> Topic | None:
     return None
 
 
+NOT_A_PERSON = "what was seen is not a person"
+PEOPLE = ("human", "person", "face")
+"""Classes that are a person; whose face it is is never read."""
+
+
 def say(row: Topic, data: Mapping[str, str]) -> Said:
     """Return what a topic's data items mean; names and states are compared without case."""
     if row.reason:
         return Said(reason=row.reason)
-    items = {name.lower(): value.strip().lower() for name, value in data.items()}
+    return _said(row, {name.lower(): value.strip().lower() for name, value in data.items()})
+
+
+def _said(row: Topic, items: Mapping[str, str]) -> Said:
+    if row.seen and "classtypes" in items:
+        return Said(word=row.seen[0 if _people(items["classtypes"]) else 1])
+    told = next((name for name in row.named if name in items), "")
+    if told:
+        on, off = row.named[told]
+        return _switch(items[told], on, off) if on else Said(reason=NOT_A_PERSON)
     state = next((items[name] for name in row.item if name in items), "")
-    if row.values:
-        return Said(word=row.values.get(state, ""), state=state)
     on, off = row.on, row.off
-    if row.person and items.get("classtypes"):
-        if "human" not in items["classtypes"]:
-            return Said(reason="what was seen is not a person", state=state)
-        on, off = row.person
+    if row.person and not state and "scenario" in items:
+        return _counted(items, *row.person)
+    classes = items.get("classtypes", "")
+    if row.person and classes:
+        on, off = row.person if _people(classes) else ("", "")
+    if row.person and classes and not on:
+        return Said(reason=NOT_A_PERSON, state=state)
+    if row.values:
+        word = row.values.get(state)
+        return Said(word=word or "", reason="" if word != "" else "the state says nothing", state=state)
+    return _switch(state, on, off)
+
+
+def _people(classes: str) -> bool:
+    return any(name in classes for name in PEOPLE)
+
+
+def _switch(state: str, on: str, off: str) -> Said:
     if state in TRUE or (state.isdecimal() and int(state[:9]) > 0):
         return Said(word=on, state=state)
     if state in FALSE:
         return Said(word=off, reason="" if off else "the state ended", state=state)
     return Said(state=state)
+
+
+def _counted(items: Mapping[str, str], on: str, off: str) -> Said:
+    """Read a counting scenario: the people in an area now; a line's running total is no presence."""
+    people = items.get("human", "")
+    if "occupan" not in items["scenario"] or not people.isdecimal():
+        return Said(reason="a count of what passed says nothing of the vocabulary")
+    return _switch(people, on, off)
 
 
 def values_of(row: Topic, word: str, items: Mapping[str, str]) -> Values:

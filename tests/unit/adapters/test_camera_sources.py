@@ -77,7 +77,8 @@ def test_a_tracked_person_is_one_presence_however_often_it_is_told() -> None:
 
 def test_every_topic_says_words_of_the_vocabulary_or_why_it_says_none() -> None:
     for row in TOPICS.values():
-        words = {row.on, row.off, *row.values.values(), *row.person} - {""}
+        named = {word for pair in row.named.values() for word in pair}
+        words = {row.on, row.off, *row.values.values(), *row.person, *row.seen, *named} - {""}
         assert words <= VOCABULARY.keys(), row.path
         assert bool(words) != bool(row.reason), row.path
 
