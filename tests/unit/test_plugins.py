@@ -108,7 +108,7 @@ def test_the_gateway_does_not_start_with_a_broken_adapter_and_shows_no_traceback
 
 @pytest.mark.parametrize(
     "words",
-    [["export", "--out", "x.gz"], ["interface", "write", "--out", "x"], ["sim", "run", "lulea"], ["demo"]],
+    [["export", "--out", "x.gz"], ["interface", "write", "--out", "x"], ["demo"]],
     ids=lambda words: words[0],
 )
 def test_other_words_name_a_broken_adapter_too_and_end(
