@@ -222,8 +222,8 @@ def test_a_report_that_comes_late_and_twice_changes_nothing_wrongly(world: World
     alert = world.press()
     world.until(lambda: world.alert(alert).state is AlertState.ACCEPTED)
     before = world.deliveries(alert)
-    world.until(lambda: world.elks.answers.count(("ended", 204)) == 2)
-    world.until(lambda: world.elks.answers.count(("sms", 204)) == 4)
+    world.until(lambda: world.elks.answers.count(("ended", 204)) >= 2)
+    world.until(lambda: world.elks.answers.count(("sms", 204)) >= 4)  # more where a slow machine sent again
     after = world.deliveries(alert)
     assert {k: v.state for k, v in after.items()} == {k: v.state for k, v in before.items()}
     history = [entry.action for entry in world.house.gateway.store.history(alert)]
