@@ -13,6 +13,7 @@ import msgspec
 from gateway.contract import Adapter, ConfigurationError, Manifest, Notifier, Rule, RuleState, as_active
 from gateway.contract.library import RuleEntry
 from gateway.contract.manifest import read_manifest
+from gateway.model.forwarded import edge_of, read_forwarded
 from gateway.model.frame import Frame
 from gateway.pipeline.decode import WEBHOOK_PREFIX
 from gateway.service.means import Means
@@ -124,6 +125,14 @@ def _place(entry: EntryPoint, error: Exception) -> str:
     return place
 
 
+def _is_high(envelope: bytes) -> bool:
+    """Tell whether an edge has marked a forwarded frame: a call for help, or what came before it."""
+    try:
+        return read_forwarded(envelope).high
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+        return False
+
+
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
     """Return the test by which a frame overtakes others: bytes that its topic's adapter names.
 
@@ -141,6 +150,8 @@ def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
 
     def urgent(frame: Frame) -> bool:
         channel = frame.channel
+        if edge_of(channel):
+            return _is_high(frame.payload)
         root = channel.partition("/")[0] or channel.removeprefix(WEBHOOK_PREFIX).partition("/")[0]
         search = searches.get(root) or searches.get("+")
         return search is not None and search(frame.payload) is not None
