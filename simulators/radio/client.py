@@ -251,8 +251,13 @@ class VirtualClient(BaseBleakClient):
         def forward(value: bytes) -> None:
             callback(bytearray(value))
 
-        with bleak_errors():
-            await client.subscribe(characteristic.obj, forward)
+        try:
+            with bleak_errors():
+                await client.subscribe(characteristic.obj, forward)
+        except BaseException:  # Bumble keeps who asked, also when the device refused
+            for kept in (client.notification_subscribers, client.indication_subscribers):
+                kept.pop(characteristic.handle, None)
+            raise
         self._forwards[characteristic.handle] = forward
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from bumble import gatt, keys
+from bumble import gatt, hci, keys
 from bumble.core import AdvertisingData
 from bumble.device import AdvertisingType, Connection, Device
 from bumble.profiles.device_information_service import DeviceInformationService
@@ -15,6 +15,7 @@ from simulators.radio.standard import BATTERY_LEVEL, BATTERY_SERVICE
 MakeHost = Callable[[], Device]
 GENERAL_DISCOVERABLE = b"\x06"
 INTERVAL_MS = 100.0
+POWER_LOST = int(hci.HCI_ErrorCode.REMOTE_DEVICE_TERMINATED_CONNECTION_DUE_TO_POWER_OFF_ERROR)
 
 
 class Peripheral:
@@ -27,6 +28,7 @@ class Peripheral:
     manufacturer = "Vaka simulators"
     firmware = "1.0.0"
     connectable = True
+    protected = True
 
     def __init__(self, make_host: MakeHost, serial: str, passkey: int | None = None) -> None:
         self.serial = serial
@@ -59,7 +61,7 @@ class Peripheral:
         if self._host is not None:
             return
         device = self._host = self._make_host()
-        guard = Guard(device, self.delegate)
+        guard = Guard(device, self.delegate, protecting=self.protected)
         device.add_services([*self.open_services(), *self.services(guard)])
         device.on(Device.EVENT_CONNECTION, self._on_connection)
         await device.power_on()
@@ -73,7 +75,7 @@ class Peripheral:
         if device is None:
             return
         for connection in list(self.connections):
-            self._forget(connection)
+            self._forget(connection, POWER_LOST)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -155,19 +157,19 @@ class Peripheral:
 
     def _on_connection(self, connection: Connection) -> None:
         self.connections[connection] = None
-        connection.on(connection.EVENT_DISCONNECTION, lambda _reason: self._forget(connection))
+        connection.on(connection.EVENT_DISCONNECTION, lambda reason: self._forget(connection, reason))
         self.connected(connection)
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: Connection, reason: int) -> None:
         if connection in self.connections:
             del self.connections[connection]
-            self.disconnected(connection)
+            self.disconnected(connection, reason)
 
     def connected(self, connection: Connection) -> None:
         """A link began."""
 
-    def disconnected(self, connection: Connection) -> None:
-        """A link ended, whoever ended it."""
+    def disconnected(self, connection: Connection, reason: int) -> None:
+        """A link ended; the reason is an HCI error code."""
 
     def start(self, work: asyncio.Task[None]) -> None:
         """Keep a task of its own until it is done or the power is cut."""

@@ -39,9 +39,15 @@ class Printed(PairingDelegate):
 
 
 class Guard:
-    """Stands before every protected value of one host; with a passkey it demands a bond made with it."""
+    """Stands before every protected value of one host; with a passkey it demands a bond made with it.
 
-    def __init__(self, device: Device, delegate: Printed) -> None:
+    One that is not `protecting` lets everybody through, as many simple products do.
+    """
+
+    def __init__(self, device: Device, delegate: Printed, *, protecting: bool = True) -> None:
+        self._protecting = protecting
+        self._may_read = May.READABLE | (May.READ_REQUIRES_ENCRYPTION if protecting else May(0))
+        self._may_write = May.WRITEABLE | (May.WRITE_REQUIRES_ENCRYPTION if protecting else May(0))
         self._device = device
         self._delegate = delegate
         device.pairing_config_factory = lambda _: PairingConfig(
@@ -57,6 +63,8 @@ class Guard:
 
         Bumble calls every encrypted link authenticated, Just Works too: so the stored key is looked at.
         """
+        if not self._protecting:
+            return
         if not connection.is_encrypted:
             raise ATT_Error(INSUFFICIENT_ENCRYPTION)
         store = self._device.keystore
@@ -82,9 +90,8 @@ class Guard:
                 await done
 
         may = May(0)
-        may |= May.READABLE | May.READ_REQUIRES_ENCRYPTION if Can.READ & can else May(0)
-        writes = Can.WRITE | Can.WRITE_WITHOUT_RESPONSE
-        may |= May.WRITEABLE | May.WRITE_REQUIRES_ENCRYPTION if writes & can else May(0)
+        may |= self._may_read if Can.READ & can else May(0)
+        may |= self._may_write if (Can.WRITE | Can.WRITE_WITHOUT_RESPONSE) & can else May(0)
         value = gatt.CharacteristicValue[bytes](read=guarded_read, write=guarded_write)
         made: gatt.Characteristic[bytes] = gatt.Characteristic(uuid, can, may, value)
         if can & (Can.NOTIFY | Can.INDICATE):
@@ -101,6 +108,6 @@ class Guard:
 
         return gatt.Descriptor(
             CLIENT_CONFIGURATION,
-            May.READABLE | May.WRITEABLE | May.WRITE_REQUIRES_ENCRYPTION,
+            May.READABLE | self._may_write,
             att.AttributeValueV2(lambda bearer: server.read_cccd(bearer, of), write),
         )

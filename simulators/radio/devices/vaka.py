@@ -253,8 +253,9 @@ class VakaPeripheral(Peripheral):
         self.configured()
         self.start(asyncio.ensure_future(self.tell_state()))
 
-    def disconnected(self, connection: Connection) -> None:
+    def disconnected(self, connection: Connection, reason: int) -> None:
         """Stop sending, and drop what was joined so far."""
+        del reason
         self._sendings.pop(connection, None)
         for task in self._work.pop(connection, ()):
             task.cancel()
