@@ -56,7 +56,7 @@ class Joiner:
         number = fragment[0] & ~LAST if fragment else -1
         expected, parts = self._next, self._parts
         self._parts, self._next = b"", 0
-        if number == 0 and expected:  # a new value begins before the last one ended
+        if number == 0 and expected % NUMBERS:  # a new value begins before the last one ended
             expected, parts = 0, b""
         if number != expected % NUMBERS:
             raise ValueError(f"fragment {number} where {expected % NUMBERS} is expected")
