@@ -73,7 +73,7 @@ def _own_branch(branch: str) -> _Branch:
 
 
 def _gatt_status(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
-    """Read the State characteristic, which also says who it is: another than the channel's is not believed."""
+    """Read the State characteristic, which also says who it is: another is not believed."""
     said = as_map(payload, native_id).get("device", native_id)
     if said != native_id:
         reason = f"`$.device`: {str(said)[:80]!r} is not the device that the address is bonded for"

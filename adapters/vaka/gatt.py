@@ -26,25 +26,26 @@ NEEDED = frozenset({EVENT, ACKNOWLEDGE, STATE})
 """Without these characteristics it is no device of the profile."""
 
 LAST = 0x80
-MAX_FRAGMENTS = 128
+NUMBERS = 128
+"""Fragments are numbered from 0, and from 0 again after 127: 4 KiB are 216 of them on the smallest link."""
 
 
 def fragments(value: bytes, room: int) -> Iterator[bytes]:
     """Cut a value to the size of the link: a byte of header (bit 7: the last, bits 0-6: number), then a part.
 
-    Raises ValueError for a value that cannot be sent: longer than 4 KiB, or in more than 128 parts.
+    Raises ValueError for a value of more than 4 KiB.
     """
-    size = room - 1
-    count = max(1, -(-len(value) // size)) if size > 0 else MAX_FRAGMENTS + 1
-    if len(value) > MAX_BYTES or count > MAX_FRAGMENTS:
-        raise ValueError(f"{len(value)} bytes do not go into {MAX_FRAGMENTS} writes of {room} bytes")
+    size = max(1, room - 1)
+    count = max(1, -(-len(value) // size))
+    if len(value) > MAX_BYTES:
+        raise ValueError(f"a value of {len(value)} bytes; allowed: {MAX_BYTES}")
     for number in range(count):
-        header = number | (LAST if number == count - 1 else 0)
+        header = number % NUMBERS | (LAST if number == count - 1 else 0)
         yield bytes([header]) + value[number * size : (number + 1) * size]
 
 
 class BrokenValueError(ValueError):
-    """A fragment came out of its turn, or too many of them: the whole value is lost."""
+    """A fragment came out of its turn, or the value is too long: all of it is lost."""
 
 
 class Joiner:
@@ -52,6 +53,7 @@ class Joiner:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
+        self._size = 0
 
     @property
     def waiting(self) -> bool:
@@ -60,22 +62,24 @@ class Joiner:
 
     def take(self, fragment: bytes) -> bytes | None:
         """Return the value that a fragment completes, None before that; raises BrokenValueError."""
-        if not fragment or fragment[0] & 0x7F != len(self._parts):
+        due = len(self._parts) % NUMBERS
+        if not fragment or fragment[0] & 0x7F != due:
             found = fragment[0] & 0x7F if fragment else "no"
-            raise BrokenValueError(f"fragment {found} where {len(self._parts)} was due")
+            raise BrokenValueError(f"fragment {found} where {due} was due")
         self._parts.append(fragment[1:])
-        if sum(map(len, self._parts)) > MAX_BYTES:
+        self._size += len(fragment) - 1
+        if self._size > MAX_BYTES or len(self._parts) > MAX_BYTES:
             raise BrokenValueError(f"a value of more than {MAX_BYTES} bytes")
         if not fragment[0] & LAST:
-            if len(self._parts) == MAX_FRAGMENTS:
-                raise BrokenValueError(f"more than {MAX_FRAGMENTS} fragments")
             return None
-        whole, self._parts = b"".join(self._parts), []
+        whole = b"".join(self._parts)
+        self.clear()
         return whole
 
     def clear(self) -> None:
         """Forget what has begun."""
         self._parts = []
+        self._size = 0
 
 
 def current_time(now: datetime) -> bytes:

@@ -19,7 +19,11 @@ class Advertisement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection that stands: `room` is how many bytes a write may hold; `characteristics` its UUIDs."""
+    """A connection that stands: `room` is how many bytes a write may hold, `characteristics` what there is.
+
+    A characteristic is called by its UUID, in full and in lower case, where the device has it once, and
+    always by `{service's UUID}/{its own}`.
+    """
 
     room: int
     characteristics: frozenset[str]
@@ -203,6 +207,6 @@ class Profile(Protocol):
         """Return the device that a topic of ours goes to, "" where it is no such topic."""
         ...
 
-    def session(self, address: str, identity: str) -> Session:
-        """Return what talks with one device; `identity` is who it must be, "" if unknown."""
+    def session(self, address: str, identity: str) -> Session | None:
+        """Return what talks with one device, None without `connects`; `identity` is who it must be, or ""."""
         ...
