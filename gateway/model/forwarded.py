@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.model.frame import MAX_PAYLOAD_BYTES, Frame, Transport
 from gateway.model.instant import to_utc
@@ -14,6 +15,8 @@ BRANCH = "frame"
 """The last level of the topic `vaka/1/{tenant}/{edge}/frame` by which an edge forwards."""
 ENVELOPE_BYTES = 2048
 """What the envelope of one frame may need beside its payload."""
+MAX_NAME, MAX_FAULT, MAX_CHANNEL = 128, 512, 768
+"""Bytes of UTF-8 that an envelope has room for; a channel that is longer is a fault, and shown cut."""
 MAX_FORWARDED_BYTES = MAX_PAYLOAD_BYTES + ENVELOPE_BYTES
 ADAPTER = "vaka"
 """An edge is a device of the standard interface."""
@@ -24,8 +27,9 @@ Heard = Literal["mqtt", "http", "ble", "sip", "tcp"]
 """The transports that an edge may speak for: never those of inputs made inside the house."""
 Epoch = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8,32}\Z")]
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
-Name = Annotated[str, msgspec.Meta(max_length=256)]
-Channel = Annotated[str, msgspec.Meta(max_length=1024)]
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+Channel = Annotated[str, msgspec.Meta(max_length=MAX_CHANNEL)]
+Fault = Annotated[str, msgspec.Meta(max_length=MAX_FAULT)]
 Payload = Annotated[bytes, msgspec.Meta(max_length=MAX_PAYLOAD_BYTES)]
 
 
@@ -51,7 +55,7 @@ class Forwarded(msgspec.Struct, frozen=True, array_like=True, gc=False):
     source: Name = ""
     retained: bool = False
     duplicate: bool = False
-    fault: Channel = ""
+    fault: Fault = ""
 
     def frame(self, outer: Frame, edge: str) -> Frame:
         """Return the frame that was heard, at the journal position of the message that brought it."""
@@ -94,23 +98,41 @@ def longest(channel: str) -> int:
 
 
 def forwarded(frame: Frame, at: datetime, *, epoch: str, number: int, synced: bool, high: bool) -> bytes:
-    """Return the envelope of a frame that an edge heard at a moment of its own clock."""
+    """Return the envelope of a frame that an edge heard at a moment of its own clock.
+
+    A name that is longer than an envelope has room for becomes a fault of the frame, so that it is shown.
+    """
+    fault = frame.fault
+    channel = _cut(frame.channel, MAX_CHANNEL)
+    if channel != frame.channel or len(frame.payload) > MAX_PAYLOAD_BYTES:
+        found = f"{len(frame.channel)} characters of channel, {len(frame.payload)} bytes of payload"
+        fault = fault or f"edge: found {found}; allowed: {MAX_CHANNEL}, {MAX_PAYLOAD_BYTES}"
     told = Forwarded(
         epoch=epoch,
         number=number,
         transport=cast("Heard", frame.transport.value),  # the edge's ways in make no others
-        channel=frame.channel,
-        payload=frame.payload,
+        channel=channel,
+        payload=frame.payload[:MAX_PAYLOAD_BYTES],
         heard_at=at,
         synced=synced,
         high=high,
-        way=frame.ingress,
-        source=frame.source,
+        way=_cut(frame.ingress, MAX_NAME),
+        source=_cut(frame.source, MAX_NAME),
         retained=frame.retained,
         duplicate=frame.duplicate,
-        fault=frame.fault,
+        fault=_cut(fault, MAX_FAULT),
     )
     return msgspec.msgpack.encode(told)
+
+
+def _cut(text: str, most: int) -> str:
+    """Return as much of a text as has room; nearly always all of it."""
+    return text if len(text) * 4 <= most else text.encode(errors="replace")[:most].decode(errors="ignore")
+
+
+def numbered(envelope: bytes, number: int, *, high: bool) -> bytes:
+    """Return an envelope of ours with its number and mark, which it gets when it is first sent."""
+    return msgspec.msgpack.encode(replace(read_forwarded(envelope), number=number, high=high))
 
 
 def hop_of(outer: Frame) -> str:

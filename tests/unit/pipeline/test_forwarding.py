@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.contract import Changes, Snapshot
 from gateway.model.event import Event
-from gateway.model.forwarded import MAX_FORWARDED_BYTES, forwarded, hop_of, read_forwarded
+from gateway.model.forwarded import MAX_FORWARDED_BYTES, forwarded, hop_of, numbered, read_forwarded
 from gateway.model.frame import MAX_PAYLOAD_BYTES, Frame, Transport
 from gateway.model.registry import RegistryDocument
 from gateway.model.trace import Verdict
@@ -159,10 +159,15 @@ def test_an_envelope_within_an_envelope_is_refused() -> None:
 
 
 def test_the_largest_frame_fits_in_its_envelope() -> None:
-    largest = Frame(
-        Transport.MQTT, "x" * 1024, bytes(MAX_PAYLOAD_BYTES), START, ingress="x" * 200, source="y" * 256
-    )
-    assert len(envelope(largest, 2**62, high=True)) <= MAX_FORWARDED_BYTES
+    for letter in "xö\U0001f600":
+        name = letter * 70_000
+        flags = {"ingress": name, "source": name, "fault": name}
+        largest = Frame(Transport.MQTT, name, bytes(MAX_PAYLOAD_BYTES), START, **flags)
+        told = envelope(largest, 2**62, high=True)
+        assert len(told) <= MAX_FORWARDED_BYTES
+        assert read_forwarded(numbered(told, 7, high=False)).number == 7
+    long = Frame(Transport.MQTT, "vaka/" * 200, b"", START)
+    assert "characters of channel" in read_forwarded(envelope(long)).fault
 
 
 def test_the_time_of_hearing_stands_in_for_a_time_that_the_device_does_not_give() -> None:
