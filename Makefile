@@ -3,7 +3,7 @@
 .PHONY: help demo test check bench lock clean
 
 BIN := .venv/bin
-SERVERS := mosquitto mosquitto-clients chromium
+SERVERS := mosquitto mosquitto-clients chromium dbus-daemon
 CORE := tests/unit tests/contract tests/simulation tests/architecture
 WHOLE := tests/swarm tests/integration tests/browser
 

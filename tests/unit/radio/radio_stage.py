@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Self
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -56,7 +56,7 @@ class Stage:
         self.radio = VirtualRadio.on(self.medium)
         self.peripherals: list[Peripheral] = []
 
-    async def __aenter__(self) -> "Stage":
+    async def __aenter__(self) -> Self:
         await self.radio.open()
         return self
 

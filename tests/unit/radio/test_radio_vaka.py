@@ -281,8 +281,7 @@ def test_a_fragment_out_of_turn_drops_the_value_and_the_next_one_is_whole() -> N
 def test_too_long_a_value_is_dropped() -> None:
     joiner = Joiner()
     with pytest.raises(ValueError, match="4096"):
-        for part in fragments(b"a" * (LONGEST + 1), 517):
-            joiner.take(part)
+        list(map(joiner.take, fragments(b"a" * (LONGEST + 1), 517)))
 
 
 def test_a_full_memory_loses_the_oldest_and_counts() -> None:
