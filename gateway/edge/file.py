@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS frames (
 )
 """
 EPOCH_BYTES = 8
+BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 PAGES_A_CHECKPOINT = 1000
 ASKED_AT_ONCE = 500
 
@@ -43,11 +44,30 @@ class Work:
         return bool(self.added or self.numbered or self.removed or self.facts)
 
 
+def open_queue(path: Path) -> tuple["QueueFile", bool]:
+    """Open the queue; True when the old file was broken, and lies beside the new one to be looked at.
+
+    An edge that cannot read its queue must not be deaf from then on.
+    """
+    try:
+        return QueueFile(path), False
+    except StoreUnavailableError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in BROKEN:
+            raise
+    mark = secrets.token_hex(2)
+    for suffix in ("", "-wal", "-shm"):
+        old = path.with_name(path.name + suffix)
+        if old.exists():
+            old.rename(path.with_name(f"{path.name}.broken-{mark}{suffix}"))
+    return QueueFile(path), True
+
+
 class QueueFile:
     """Commits come one at a time, from any thread; every error is StoreUnavailableError."""
 
     def __init__(self, path: Path) -> None:
         self._connection = _open(path)
+        self._ask("SELECT count(*), sum(length(body)) FROM frames")  # a broken page is found now, not later
         found = self._facts()
         if "epoch" not in found:
             found["epoch"] = secrets.token_hex(EPOCH_BYTES)
