@@ -193,22 +193,23 @@ class Medium(LocalLink):
         ends = (packet.initiator_address, packet.advertiser_address)
         for way in (ends, ends[::-1]):
             self._directions.pop(way, None)
-        self.later(partial(self._request, initiator, packet))
+        loop = asyncio.get_running_loop()
+        if self.reaches(*ends):
+            self._send(ends, lambda target: target.on_ll_advertising_pdu(packet))
+        wait_s = self.conditions.supervision_timeout_s
+        if not self.conditions.loss + self.conditions.latency_s + self.conditions.jitter_s:
+            wait_s = ESTABLISH_INTERVALS * self.conditions.connection_interval_s
+        loop.call_later(wait_s, self._see_it_began, initiator, initiator.le_connections[ends[1]])
         if self.conditions.drops_per_hour:
             after_s = self.chance.expovariate(self.conditions.drops_per_hour / 3600)
             connection = initiator.le_connections[packet.advertiser_address]
-            asyncio.get_running_loop().call_later(after_s, self._drop_at_random, initiator, connection)
+            loop.call_later(after_s, self._drop_at_random, initiator, connection)
 
-    def _request(self, initiator: Controller, packet: ll.ConnectInd) -> None:
-        target = self._index.get(packet.advertiser_address)
-        if target and self.reaches(packet.initiator_address, packet.advertiser_address):
-            target.on_ll_advertising_pdu(packet)
-        taken = target and packet.initiator_address in target.le_connections
-        connection = initiator.le_connections.get(packet.advertiser_address)
-        if connection is not None and not taken:
-            wait_s = ESTABLISH_INTERVALS * self.conditions.connection_interval_s
-            loop = asyncio.get_running_loop()
-            loop.call_later(wait_s, initiator.on_le_disconnected, connection, NEVER_BEGAN)
+    def _see_it_began(self, initiator: Controller, connection: Connection) -> None:
+        """End the initiator's side of a link that the other side never entered."""
+        target = self._index.get(connection.peer_address)
+        if target is None or connection.self_address not in target.le_connections:
+            initiator.on_le_disconnected(connection, NEVER_BEGAN)
 
     def _drop_at_random(self, controller: Controller, connection: Connection) -> None:
         if controller.le_connections.get(connection.peer_address) is connection:
