@@ -51,6 +51,7 @@ class VakaSession:
     def _begin(self, link: Link | None) -> None:
         """Start from nothing: what the last connection left half done is gone."""
         self._link = link
+        self._greeted = False
         self._ready = False
         self._backlog = 0
         self._oldest: int | None = None
@@ -84,7 +85,7 @@ class VakaSession:
             case Pair():
                 return [Read(gatt.STATE)]
             case Read(characteristic=gatt.STATE):
-                return self._greeted(payload, now)
+                return self._greet(payload, now)
             case Read(characteristic=found):
                 self._learn(found, payload)
             case Subscribe(characteristic=gatt.EVENT):
@@ -113,7 +114,7 @@ class VakaSession:
     def value(self, characteristic: str, payload: bytes, now: datetime) -> Sequence[Order]:
         """Join fragments; a whole value is heard exactly as it was sent."""
         del now
-        if not self._ready and characteristic != gatt.STATE:
+        if not self._greeted:
             return []  # sent to a subscription of the past: the device begins again at its oldest event
         try:
             if characteristic == gatt.EVENT:
@@ -159,7 +160,7 @@ class VakaSession:
         self._begin(None)
         return []
 
-    def _greeted(self, payload: bytes, now: datetime) -> Sequence[Order]:
+    def _greet(self, payload: bytes, now: datetime) -> Sequence[Order]:
         """Believe the device's name if it is the bonded one; set its clock; listen, to events last."""
         try:
             said = as_map(payload)
@@ -173,6 +174,7 @@ class VakaSession:
             return [self._hear("status", payload), Refuse(why)]
         new = [] if self._identity else [Bind(identity)]
         self._identity = identity
+        self._greeted = True
         self._backlog = _whole(said.get("backlog")) or 0
         self._oldest = _whole(said.get("next")) if self._backlog else None
         self._outbox.applied = _whole(said.get("config_revision"))
@@ -223,7 +225,7 @@ class VakaSession:
 
     def _acknowledge(self) -> Sequence[Order]:
         """Write the highest sequence that is due; what becomes due meanwhile goes with the next one."""
-        if self._due is None or self._writing or not self._ready:
+        if self._due is None or self._writing or not self._greeted:
             return []
         due, self._due, self._writing = self._due, None, True
         return [Write(gatt.ACKNOWLEDGE, due.to_bytes(8, "little"))]
