@@ -14,7 +14,8 @@ class Entry(msgspec.Struct, gc=False, eq=False):
     """One frame in the queue: its place there, whose order it belongs to, and its number once it was sent.
 
     `heard_us` is None where the clock was not synced: then nobody knows how old it is. `gone` marks what has
-    left its line, which the lines themselves find out later.
+    left its line, which the lines themselves find out later. `swift` is what goes with the calls for help, so
+    that the centre too lets all of it overtake together.
     """
 
     place: int
@@ -24,6 +25,7 @@ class Entry(msgspec.Struct, gc=False, eq=False):
     heard_us: int | None
     number: int = 0
     gone: bool = False
+    swift: bool = False
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -72,6 +74,10 @@ class Backlog:
                 sent.append(entry)
             else:
                 self.add(entry)
+        calls = set(self._calls)
+        for entry in sorted(sent, key=lambda one: one.number, reverse=True):
+            calls |= {entry.device} if entry.high else set()
+            entry.swift = entry.device in calls
         for entry in sorted(sent, key=lambda one: one.number):
             self.bytes += entry.size
             self._sent[entry.number] = entry
@@ -85,6 +91,7 @@ class Backlog:
         entry = self._next_of_calls() if self._calls else _first(self._normal)
         if entry is None:
             return None
+        entry.swift = entry.device in self._calls
         self._leave(entry)
         entry.number, self.next_number = self.next_number, self.next_number + 1
         self._sent[entry.number] = entry
@@ -104,10 +111,6 @@ class Backlog:
     def on_their_way(self) -> list[Entry]:
         """Return what was sent and is not known to be safe, in the order of its numbers."""
         return list(self._sent.values())
-
-    def urgent(self, entry: Entry) -> bool:
-        """Tell whether a frame goes with the calls for help: it is one, or its device has one waiting."""
-        return entry.high or entry.device in self._calls
 
     def trim(self, now_us: int | None) -> list[Entry]:
         """Give up what is too old or too much, and return it; what was sent already is not given up.

@@ -310,4 +310,4 @@ class Queue:
                 log.exception("a sender failed on hearing that %d frames are on disk", len(theirs))
 
     def _envelope(self, entry: Entry, body: bytes) -> bytes:
-        return numbered(body, entry.number, high=self.backlog.urgent(entry))
+        return numbered(body, entry.number, high=entry.swift)

@@ -1,0 +1,281 @@
+"""A home with an edge, a device that speaks to it, and what lies between edge and centre, for tests."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from gateway.transports.mqtt_listener import hash_secret
+from tests.integration.gateway_process import GatewayProcess, _toml
+from tests.integration.mosquitto import free_port, wait_for
+
+DEVICES = ("t/sensor-1", "t/sensor-2", "t/pendant-1")
+EDGE, PASSWORD = "t/edge-1", "the-edges-password"
+START_WITHIN_S = 120.0
+
+
+def write_registry(folder: Path, heartbeat_s: float = 3600) -> Path:
+    """Write the registry of one home with three devices behind an edge."""
+    kinds = {"t/sensor-1": "motion_sensor", "t/sensor-2": "motion_sensor", "t/pendant-1": "social_alarm"}
+
+    def device(name: str, kind: str, **more: Any) -> dict[str, Any]:
+        return {"id": name, "tenant": "t", "adapter": "vaka", "native_id": name, "kind": kind} | more
+
+    since = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
+    parts = {
+        "tenant": [{"id": "t", "name": "Testköping"}],
+        "unit": [{"id": "u", "tenant": "t", "name": "Unit"}],
+        "team": [{"id": "day", "unit": "u", "name": "day"}],
+        "ladder": [{"id": "care", "tenant": "t", "steps": [{"to": ["day"]}]}],
+        "home": [{"id": "h1", "tenant": "t", "unit": "u", "care_ladder": "care", "technical_ladder": "care"}],
+        "person": [{"ref": "p1", "home": "h1"}],
+        "device": [
+            *(device(name, kind, via=EDGE) for name, kind in kinds.items()),
+            device(EDGE, "gateway", secret=hash_secret(PASSWORD)),
+        ],
+        "enrolment": [
+            *({"device": name, "home": "h1", "person": "p1", "since": since} for name in kinds),
+            {"device": EDGE, "home": "h1", "since": since, "heartbeat_s": heartbeat_s},
+        ],
+    }
+    path = folder / "registry.json"
+    path.write_text(json.dumps(parts))
+    return path
+
+
+class EdgeProcess:
+    """A real edge as a separate process; the log is `edge.log` in its folder."""
+
+    def __init__(self, folder: Path, links: Sequence[dict[str, Any]], **more: Any) -> None:
+        self.folder, self.port = folder, free_port()
+        self.data = folder / "edge"
+        uplink = {"keep_alive_s": 2, "ack_within_s": 10, "connect_within_s": 3, "reconnect_max_s": 0.5}
+        self.settings: dict[str, Any] = {
+            "data_dir": str(self.data),
+            "heartbeat_s": 1,
+            "identity": {"tenant": "t", "name": "edge-1", "password": PASSWORD},
+            "link": list(links),
+            "uplink": uplink | {"return_after_s": 2, "lost_after_s": 1} | more.pop("uplink", {}),
+            "clock": {"source": "trusted"},
+            "listener": {"port": self.port, "anonymous": True},
+        } | more
+        (folder / "edge.toml").write_text(_toml(self.settings))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.before: Sequence[str] = ()
+
+    def start(self) -> None:
+        with (self.folder / "edge.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *self.before,
+                    sys.executable,
+                    "-m",
+                    "gateway",
+                    "edge",
+                    "--config",
+                    str(self.folder / "edge.toml"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"VAKA_LOG": "INFO"},
+            )
+
+    def wait(self) -> None:
+        """Wait until it takes connections."""
+        wait_for(self.listens, within_s=START_WITHIN_S)
+
+    def listens(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def log(self) -> str:
+        return (self.folder / "edge.log").read_text(errors="replace")
+
+    def queued(self) -> int:
+        file = sqlite3.connect(self.data / "queue.db", timeout=10)
+        try:
+            return int(file.execute("SELECT count(*) FROM frames").fetchone()[0])
+        finally:
+            file.close()
+
+    def _end(self, how: signal.Signals) -> int:
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        process.send_signal(how)
+        return process.wait(30)
+
+
+class Proxy:
+    """A network between edge and centre that can be cut: bytes are held, connections are not taken."""
+
+    def __init__(self, port: int) -> None:
+        self.to, self.port = port, free_port()
+        self._loop = asyncio.new_event_loop()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self.taken = 0
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.mend()
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def mend(self) -> None:
+        """Carry bytes again."""
+        self._run(self._mend())
+
+    def cut(self) -> None:
+        """Break every connection and take none."""
+        self._run(self._cut())
+
+    def close(self) -> None:
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _run(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    async def _mend(self) -> None:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+
+    async def _cut(self) -> None:
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        others = asyncio.all_tasks(self._loop) - {asyncio.current_task(self._loop)}
+        if others:
+            await asyncio.wait(others, timeout=10)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.taken += 1
+        self._writers.add(writer)
+        try:
+            onward, back = await asyncio.open_connection("127.0.0.1", self.to)
+        except OSError:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+            return
+        finally:
+            self._writers.discard(writer)
+        self._writers |= {writer, back}
+        await asyncio.gather(self._pump(reader, back), self._pump(onward, writer))
+        for end in (writer, back):
+            end.transport.abort()
+            with suppress(OSError):
+                await end.wait_closed()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.transport.abort()
+        self._writers.discard(writer)
+
+
+class Sensor:
+    """A device that keeps an event until it is acknowledged, and connects again by itself."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name, self.said = name, 0
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=name.replace("/", "-"),
+            clean_session=False,
+            protocol=MQTTProtocolVersion.MQTTv311,
+        )
+        self._client.reconnect_delay_set(1, 1)
+        self._client.max_inflight_messages_set(20)
+        self._client.max_queued_messages_set(0)
+        self.answered = 0
+        self._client.on_publish = self._count
+        self._client.connect_async("127.0.0.1", port, 30)
+        self._client.loop_start()
+
+    def say(self, word: str = "motion.detected") -> None:
+        self.said += 1
+        event = {
+            "specversion": "1.0",
+            "id": f"{self.name}-{self.said}",
+            "type": f"vaka.{word}.v1",
+            "time": datetime.now(UTC).isoformat(),
+            "sequence": self.said,
+            "clockquality": "synced",
+            "data": {},
+        }
+        topic = f"vaka/1/{self.name}/event"
+        self._client.publish(topic, json.dumps(event), qos=1)  # without a connection it waits in the client
+
+    def unanswered(self) -> int:
+        return self.said - self.answered
+
+    def _count(self, *_: object) -> None:
+        self.answered += 1
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def logged_of(gateway: GatewayProcess, device: str) -> list[int]:
+    """Return the sequences of a device's own events in the order of the event log."""
+    log = sqlite3.connect(gateway.data / "state.db", timeout=10)
+    try:
+        rows = log.execute(
+            "SELECT json_extract(body, '$.sequence') FROM events WHERE device = ? ORDER BY place", (device,)
+        ).fetchall()
+        return [row[0] for row in rows if row[0] is not None]
+    finally:
+        log.close()
+
+
+def order_of(gateway: GatewayProcess) -> list[tuple[str, str]]:
+    """Return device and type of every event of the home, in the order of the log."""
+    log = sqlite3.connect(gateway.data / "state.db", timeout=10)
+    try:
+        found = log.execute("SELECT device, type FROM events ORDER BY place").fetchall()
+        return [row for row in found if row[0] in DEVICES]
+    finally:
+        log.close()
+
+
+def alerts_of(gateway: GatewayProcess, device: str) -> list[str]:
+    """Return the rules of the alerts about a device."""
+    log = sqlite3.connect(gateway.data / "state.db", timeout=10)
+    try:
+        found = log.execute("SELECT body FROM alerts").fetchall()
+    finally:
+        log.close()
+    return [alert["rule"] for (body,) in found if (alert := json.loads(body)).get("device") == device]
