@@ -237,7 +237,7 @@ class Medium(LocalLink):
         near = owner.le_connections.values() if owner else self.connections()
         for connection in list(near):
             ends = _sorted(connection.self_address, connection.peer_address)
-            if not self.reaches(*ends):
+            if not self._whole(ends):
                 self._supervise(connection)
                 continue
             timer = self._supervised.pop(ends, None)
@@ -246,6 +246,12 @@ class Medium(LocalLink):
             for way in (ends, ends[::-1]):
                 if way in self._directions:
                     self._directions[way].go_on()
+
+    def _whole(self, ends: Ends) -> bool:
+        """Whether both ends hold the link and hear each other; one that lost its power holds none."""
+        near, far = (self._index.get(one) for one in ends)
+        held = near and far and ends[1] in near.le_connections and ends[0] in far.le_connections
+        return bool(held) and self.reaches(*ends)
 
     def _supervise(self, connection: Connection) -> None:
         ends = _sorted(connection.self_address, connection.peer_address)
@@ -257,7 +263,8 @@ class Medium(LocalLink):
 
     def _expire(self, ends: Ends) -> None:
         self._supervised.pop(ends, None)
-        self.drop(ends)
+        if not self._whole(ends):
+            self.drop(ends)
 
 
 def _sorted(a: hci.Address, b: hci.Address) -> Ends:
