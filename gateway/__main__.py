@@ -31,8 +31,8 @@ from gateway.contract import Adapter, VakaError
 from gateway.pipeline.walk import Walk
 from gateway.plugins import command_groups, find_adapters, load_adapters, load_rules
 from gateway.preflight import examine
+from gateway.service.parts import PartFailedError
 from gateway.transports.mqtt_listener.credentials import hash_secret, new_password
-from gateway.wiring import PartFailedError
 
 P = ParamSpec("P")
 R = TypeVar("R")

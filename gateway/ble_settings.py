@@ -1,5 +1,6 @@
 """Settings of Bluetooth Low Energy: the adapter, its limits, and which devices may speak through it."""
 
+from collections.abc import Collection, Iterator
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
@@ -58,3 +59,11 @@ class BleSettings(Section):
             if addresses.count(address) > 1:
                 fault("address", f"{address!r} more than once", "an address of its own for every device")
         return devices
+
+
+def unknown_profiles(settings: BleSettings, installed: Collection[str]) -> Iterator[str]:
+    """Yield a line for each device whose profile is not installed: key, found, allowed."""
+    for place, device in enumerate(settings.device):
+        if device.profile not in installed:
+            allowed = ", ".join(sorted(installed))
+            yield f"ble.device.{place}.profile: found {device.profile!r}; allowed: {allowed}"

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from gateway.ble_settings import BleSettings
 from gateway.channel_settings import ChannelSettings
 from gateway.contract import ConfigurationError
 from gateway.files import read_registry, read_toml
@@ -193,6 +194,7 @@ class Settings(Section):
     shadow_rules: bool = True
     listener: ListenerSettings = ListenerSettings()
     broker: tuple[BrokerSettings, ...] = ()
+    ble: BleSettings = BleSettings()
     api: ApiSettings = ApiSettings()
     channels: ChannelSettings = ChannelSettings()
     limits: LimitSettings = LimitSettings()

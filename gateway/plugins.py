@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.contract import Adapter, ConfigurationError, Manifest, Notifier, Rule, RuleState, as_active
+from gateway.contract.gatt import Profile
 from gateway.contract.library import RuleEntry
 from gateway.contract.manifest import read_manifest
 from gateway.model.forwarded import edge_of, read_forwarded
@@ -70,6 +71,12 @@ def load_notifiers(means: Means) -> dict[str, Notifier]:
     return {notifier.channel: notifier for notifier in there}
 
 
+def load_profiles() -> list[Profile]:
+    """Return the installed Bluetooth profiles; raises ConfigurationError for one that cannot be used."""
+    found = sorted(entry_points(group="vaka.gatt"), key=lambda entry: entry.name)
+    return [_profile(entry) for entry in found]
+
+
 def command_groups() -> dict[str, Callable[..., None]]:
     """Return further words of the `vaka` command by name; a package is loaded when its word is used."""
     return {entry.name: _late(entry) for entry in entry_points(group="vaka.commands")}
@@ -90,6 +97,15 @@ def _adapter(entry: EntryPoint) -> Adapter:
     if manifest.id != entry.name:
         raise _fault(entry, f"its manifest.toml says id {manifest.id!r}; allowed: {entry.name!r}")
     return adapter
+
+
+def _profile(entry: EntryPoint) -> Profile:
+    profile: Profile = _load(entry)
+    if not callable(getattr(profile, "claims", None)) or not callable(getattr(profile, "session", None)):
+        raise _fault(entry, f"{type(profile).__name__} is no profile: it needs `claims` and `session`")
+    if profile.id != entry.name:
+        raise _fault(entry, f"its id is {profile.id!r}; allowed: {entry.name!r}")
+    return profile
 
 
 def _load(entry: EntryPoint) -> Any:

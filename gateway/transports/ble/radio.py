@@ -48,6 +48,8 @@ def words(error: BaseException) -> str:
         return f"Bluetooth is not available: {error.reason.name.lower().replace('_', ' ')}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, OSError):
+        return f"the system's Bluetooth service does not answer: {error.strerror or error}"
     told = " ".join(str(error).split()) or type(error).__name__
     return told if len(told) <= MAX_WORDS else f"{told[:MAX_WORDS]}..."
 

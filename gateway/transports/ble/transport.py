@@ -8,7 +8,7 @@ from random import Random, SystemRandom
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from gateway.ble_settings import BleDeviceSettings, BleSettings
+from gateway.ble_settings import BleDeviceSettings, BleSettings, unknown_profiles
 from gateway.contract import Clock, ConfigurationError, Intake, SessionStore
 from gateway.contract.gatt import Profile
 from gateway.transports.ble.air import Air, advertisement
@@ -107,12 +107,13 @@ class BleTransport:
             return 1
         return int(found is not None and await found.send(topic, payload))
 
+    def close(self) -> None:
+        """Release what is kept over a restart."""
+        self._memory.close()
+
     def _check(self) -> None:
-        for place, device in enumerate(self._settings.device):
-            if device.profile not in self._profiles:
-                allowed = ", ".join(sorted(self._profiles))
-                found = f"ble.device.{place}.profile: found {device.profile!r}"
-                raise ConfigurationError(f"{found}; allowed: {allowed}")
+        if faults := list(unknown_profiles(self._settings, self._profiles)):
+            raise ConfigurationError("\n".join(faults))
 
     def _wanted(self) -> list[Profile]:
         """Return the profiles that somebody may speak."""
