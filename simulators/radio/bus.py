@@ -11,7 +11,7 @@ from gateway.contract.errors import VakaError
 
 DAEMON = "dbus-daemon"
 STARTS_WITHIN_S = 20.0
-CONFIG = """<busconfig><type>system</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>
+CONFIG = """<busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
 <allow own="*"/><allow user="*"/></policy></busconfig>"""
 
@@ -27,6 +27,7 @@ async def private_bus() -> AsyncIterator[str]:
         daemon = await asyncio.create_subprocess_exec(
             *(program, f"--config-file={config}", "--nofork", "--nopidfile", "--print-address=1"),
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us: we end it when nobody needs it any more
         )
         try:
             async with asyncio.timeout(STARTS_WITHIN_S):
