@@ -1,6 +1,5 @@
 """A home with an edge, a device that speaks to it, and what lies between edge and centre, for tests."""
 
-import asyncio
 import json
 import os
 import signal
@@ -9,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,16 +129,14 @@ class EdgeProcess:
 
 
 class Proxy:
-    """A network between edge and centre that can be cut: bytes are held, connections are not taken."""
+    """A network between edge and centre that can be cut: connections break, and none is taken."""
 
     def __init__(self, port: int) -> None:
         self.to, self.port = port, free_port()
-        self._loop = asyncio.new_event_loop()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
         self.taken = 0
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._cut = threading.Event()
         self.mend()
 
     @property
@@ -148,61 +145,55 @@ class Proxy:
 
     def mend(self) -> None:
         """Carry bytes again."""
-        self._run(self._mend())
+        self._cut.clear()
+        self._begin(self._accept, socket.create_server(("127.0.0.1", self.port)))
 
     def cut(self) -> None:
         """Break every connection and take none."""
-        self._run(self._cut())
+        self._cut.set()
+        while self._threads:
+            self._threads.pop().join(30)
+        while self._ends:
+            self._ends.pop().close()
 
-    def close(self) -> None:
-        self.cut()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+    close = cut
 
-    def _run(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+    def _begin(self, work: Callable[..., None], *on: socket.socket) -> None:
+        for one in on:
+            one.settimeout(0.1)
+        thread = threading.Thread(target=work, args=on, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
-    async def _mend(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+    def _accept(self, server: socket.socket) -> None:
+        with server:
+            while not self._cut.is_set():
+                with suppress(OSError):
+                    near, _ = server.accept()
+                    self.taken += 1
+                    self._join(near)
 
-    async def _cut(self) -> None:
-        if self._server is None:
-            return
-        server, self._server = self._server, None
-        server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-        others = asyncio.all_tasks(self._loop) - {asyncio.current_task(self._loop)}
-        if others:
-            await asyncio.wait(others, timeout=10)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.taken += 1
-        self._writers.add(writer)
+    def _join(self, near: socket.socket) -> None:
+        self._ends.append(near)
         try:
-            onward, back = await asyncio.open_connection("127.0.0.1", self.to)
+            far = socket.create_connection(("127.0.0.1", self.to), 5)
         except OSError:
-            writer.transport.abort()
-            with suppress(OSError):
-                await writer.wait_closed()
+            near.shutdown(socket.SHUT_RDWR)
             return
-        finally:
-            self._writers.discard(writer)
-        self._writers |= {writer, back}
-        await asyncio.gather(self._pump(reader, back), self._pump(onward, writer))
-        for end in (writer, back):
-            end.transport.abort()
-            with suppress(OSError):
-                await end.wait_closed()
+        self._ends.append(far)
+        self._begin(self._pump, near, far)
+        self._begin(self._pump, far, near)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _pump(self, start: socket.socket, end: socket.socket) -> None:
         with suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.transport.abort()
-        self._writers.discard(writer)
+            while not self._cut.is_set():
+                with suppress(TimeoutError):
+                    data = start.recv(65536)
+                    if not data:
+                        break
+                    end.sendall(data)
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 class Sensor:
