@@ -124,4 +124,4 @@ class Quiet(Hearing):
 
 
 TestLocks = Locks.TestCase
-TestLocks.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
+TestLocks.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
