@@ -119,7 +119,7 @@ class VirtualClient(BaseBleakClient):
             with bleak_errors():
                 return await asyncio.shield(task)
         except asyncio.CancelledError:  # the caller's: take the request back, whichever way it ended
-            with contextlib.suppress(hci.HCI_Error):
+            with contextlib.suppress(hci.HCI_Error):  # disallowed if it was made in this very instant
                 await device.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())
             with contextlib.suppress(core.BaseBumbleError):
                 await (await task).disconnect()

@@ -227,8 +227,8 @@ class Medium(LocalLink):
                 controller.on_le_disconnected(connection, LOST)
 
     def connections(self) -> Iterator[Connection]:
-        """Return each side of each link."""
-        for controller in self.controllers:
+        """Return each side of each link, always in the same order."""
+        for controller in dict.fromkeys(self._index.values()):  # Bumble's own set has none
             yield from controller.le_connections.values()
 
     def _links_moved(self, address: hci.Address | None = None) -> None:

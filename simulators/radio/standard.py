@@ -10,6 +10,11 @@ def vaka(part: int) -> UUID:
     return UUID(f"56414b41-{part:04x}-4d31-8c0e-6f2a1b7d9e50")
 
 
+def text(uuid: UUID) -> str:
+    """Return a UUID of 128 bits as bleak writes it."""
+    return uuid.to_hex_str("-").lower()
+
+
 SERVICE, EVENT, ACKNOWLEDGE, STATE, COMMAND, RESULT, CONFIG = (vaka(part) for part in range(1, 8))
 
 BATTERY_SERVICE, BATTERY_LEVEL = UUID.from_16_bits(0x180F), UUID.from_16_bits(0x2A19)
