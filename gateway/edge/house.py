@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import Protocol
 
 import msgspec
 
-from gateway.contract import Adapter, Clock, ConfigurationError, Intake, StoreUnavailableError, VakaError
+from gateway.bluetooth import make_ble
+from gateway.contract import Adapter, Clock, ConfigurationError, StoreUnavailableError, VakaError
 from gateway.edge import words
 from gateway.edge.clock import ASK_EVERY_S, Discipline
 from gateway.edge.file import open_queue
@@ -28,6 +28,7 @@ from gateway.plugins import load_adapters, urgency
 from gateway.service.clock import SystemClock
 from gateway.stores.lock import hold
 from gateway.stores.sessions import SqliteSessionStore
+from gateway.transports.ble import Radio
 from gateway.transports.mqtt_listener import MqttListener
 from gateway.transports.mqtt_listener.credentials import RegistryCredentials
 
@@ -37,6 +38,8 @@ FINISH_WITHIN_S = 10.0
 """So long a stop waits until what was heard is on the disk; of the rest nobody was told."""
 LOOK_EVERY_S = 10.0
 """How often the edge examines itself where systemd does not ask."""
+DEAF_FOR_S = 600.0
+"""A radio that has not worked for so long may be helped by a new start; before that the other ways go on."""
 OVERFLOW = "queue_overflow"
 BROKEN = "queue_broken"
 CONFIG = "config"
@@ -47,22 +50,6 @@ class EdgeFailedError(VakaError):
     """A part of the edge ended by itself, so the edge has stopped; systemd starts it again."""
 
 
-class Way(Protocol):
-    """A way in beside the listener: a radio."""
-
-    @property
-    def trouble(self) -> str:
-        """Why nothing can be heard by it, "" while it works."""
-        ...
-
-    async def run(self) -> None:
-        """Hear until cancelled."""
-        ...
-
-
-MakeWay = Callable[[Intake, Clock], Way]
-
-
 class Edge:
     """One process: everything that serves one home."""
 
@@ -70,7 +57,7 @@ class Edge:
         self,
         settings: EdgeSettings,
         *,
-        ways: Sequence[MakeWay] = (),
+        radio: Radio | None = None,
         clock: Clock | None = None,
         watchdog: Watchdog | None = None,
     ) -> None:
@@ -87,7 +74,7 @@ class Edge:
         self.uplink = Uplink(settings, self.queue, connected=self._tell, configured=self._configure)
         self._sessions = SqliteSessionStore(settings.data_dir / "sessions.db")
         self.listener = self._make_listener(registry) if settings.listener.enabled else None
-        self.ways = [make(self.queue, self.clock) for make in ways]
+        self.ble = make_ble(settings.ble, settings.data_dir, self.queue, self.clock, radio)
         self._watchdog = watchdog or Watchdog()
         self._told_dropped = self.queue.counts.dropped
         self._over = asyncio.Event()
@@ -125,8 +112,8 @@ class Edge:
         self._part(self._beat(), "heartbeat")
         self._part(self._examine(), "watchdog")
         self._part(self._discipline(), "clock")
-        for number, way in enumerate(self.ways):
-            self._part(way.run(), f"way {number}")
+        if self.ble is not None:
+            self._part(self.ble.run(), self.ble.name)
 
     # --- what the edge says of itself ---
 
@@ -210,8 +197,14 @@ class Edge:
     # --- what watches ---
 
     def _trouble(self) -> str:
-        """Return what keeps the edge from hearing or keeping, "" while all is well."""
-        return self.queue.failing or next((way.trouble for way in self.ways if way.trouble), "")
+        """Return what keeps the edge from keeping or hearing, "" while all is well."""
+        deaf = self.ble.standing.trouble if self.ble is not None and self._deaf_s() else ""
+        return self.queue.failing or deaf
+
+    def _deaf_s(self) -> float:
+        """Return for how long the radio has not heard, 0 while it does, or where there is none."""
+        lost_since = self.ble.standing.lost_since if self.ble is not None else None
+        return 0.0 if lost_since is None else (self.clock.now() - lost_since).total_seconds()
 
     async def _examine(self) -> None:
         """Tell systemd that the edge is well, but only after the disk took a write and the radio is alive."""
@@ -221,7 +214,7 @@ class Edge:
             except StoreUnavailableError as error:
                 log.critical("the disk does not take a write: %s", error)
             else:
-                if not self._trouble():
+                if not self.queue.failing and self._deaf_s() < DEAF_FOR_S:
                     where = self.uplink.name or "no link"
                     self._watchdog.well(f"{len(self.queue.backlog)} frames wait, {where}")
             await asyncio.sleep(self._watchdog.every_s or LOOK_EVERY_S)
@@ -282,6 +275,8 @@ class Edge:
             )
             queue.cancel()
             await asyncio.wait([queue], timeout=1)
+        if self.ble is not None:
+            self.ble.close()
         self._sessions.close()
         self._lock.close()
 

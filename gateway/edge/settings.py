@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from gateway.ble_settings import BleSettings
 from gateway.config import BrokerSettings, ListenerSettings, broker_url, validated, with_environment
 from gateway.files import read_toml
 from gateway.model.vocabulary import DeviceKind
@@ -117,6 +118,7 @@ class EdgeSettings(Section):
     heartbeat_s: float = Field(60, ge=1, le=86_400)
     adapters: tuple[str, ...] = ()
     listener: ListenerSettings = ListenerSettings()
+    ble: BleSettings = BleSettings()
     device: tuple[DeviceSettings, ...] = ()
 
     @field_validator("link")
