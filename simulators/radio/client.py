@@ -1,4 +1,4 @@
-"""bleak's client on a virtual adapter."""
+"""The client of bleak on a virtual adapter."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""bleak's scanner on a virtual adapter."""
+"""The scanner of bleak on a virtual adapter."""
 
 from typing import Any, ClassVar, Literal
 
