@@ -59,7 +59,8 @@ class EdgeProcess:
     """A real edge as a separate process; the log is `edge.log` in its folder."""
 
     def __init__(self, folder: Path, links: Sequence[dict[str, Any]], **more: Any) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.host, self.port = folder, "127.0.0.1", free_port()
+        self.before: Sequence[str] = ()
         self.data = folder / "edge"
         uplink = {"keep_alive_s": 2, "ack_within_s": 10, "connect_within_s": 3, "reconnect_max_s": 0.5}
         self.settings: dict[str, Any] = {
@@ -71,9 +72,10 @@ class EdgeProcess:
             "clock": {"source": "trusted"},
             "listener": {"port": self.port, "anonymous": True},
         } | more
+        self.host = self.settings["listener"].setdefault("host", self.host)
+        self.settings["listener"]["port"] = self.port
         (folder / "edge.toml").write_text(_toml(self.settings))
         self.process: subprocess.Popen[bytes] | None = None
-        self.before: Sequence[str] = ()
 
     def start(self) -> None:
         with (self.folder / "edge.log").open("ab") as log:
@@ -100,7 +102,7 @@ class EdgeProcess:
     def listens(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+        with suppress(OSError), socket.create_connection((self.host, self.port), 1):
             return True
         return False
 
@@ -199,7 +201,7 @@ class Proxy:
 class Sensor:
     """A device that keeps an event until it is acknowledged, and connects again by itself."""
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, host: str = "127.0.0.1", password: str = "") -> None:
         self.name, self.said = name, 0
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -212,7 +214,9 @@ class Sensor:
         self._client.max_queued_messages_set(0)
         self.answered = 0
         self._client.on_publish = self._count
-        self._client.connect_async("127.0.0.1", port, 30)
+        if password:
+            self._client.username_pw_set(name, password)
+        self._client.connect_async(host, port, 30)
         self._client.loop_start()
 
     def say(self, word: str = "motion.detected") -> None:
