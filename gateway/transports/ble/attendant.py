@@ -145,6 +145,9 @@ class Attendant:
                 await visit.hold(self._value, self._done, self._failed)
             finally:
                 self._around.standing.connected -= 1
+        except asyncio.CancelledError:
+            visit.end("the gateway stops")  # by our own will: no device is told as lost for it
+            raise
         except TROUBLE as error:
             self._failed_to_connect(error)
         except Exception as error:  # a backend may raise anything, and the other devices must not feel it

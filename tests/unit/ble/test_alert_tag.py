@@ -131,3 +131,5 @@ async def test_a_tag_on_the_air_is_pressed_located_lost_and_found() -> None:
             assert await house.transport.publish(topic, command(), retain=False) == 0
             stage.back()
             await until(lambda: heard[-1].payload != b'{"state":"lost"}')
+            told = len(heard)
+        assert [frame.payload for frame in heard[told:]] == [], "a gateway that stops has lost no link"
