@@ -10,7 +10,7 @@ QUEUE_LIMIT = 10_000
 """Events that a device keeps; beyond it the oldest is lost, and counted."""
 
 RESULTS = 256
-"""Command ids that a device remembers, with what came of them."""
+"""Command ids that a device remembers with what came of them, and grants with the command they were for."""
 
 Fields = dict[str, Any]
 
@@ -30,6 +30,7 @@ class Memory:
         self.lost = 0
         self.config: Fields = {"revision": 0}
         self.done: dict[str, Fields] = {}
+        self.grants: dict[str, str] = {}
         self._queue: deque[Kept] = deque()
 
     def __len__(self) -> int:
@@ -62,5 +63,6 @@ class Memory:
     def remember(self, command: str, result: Fields) -> None:
         """Keep what came of a command, so that the same id is never carried out twice."""
         self.done[command] = result
-        while len(self.done) > RESULTS:
-            del self.done[next(iter(self.done))]
+        for kept in (self.done, self.grants):
+            while len(kept) > RESULTS:
+                del kept[next(iter(kept))]

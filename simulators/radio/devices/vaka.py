@@ -1,8 +1,8 @@
 """The Vaka GATT profile, version 1, as a device has it: events kept until acknowledged, state, commands."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, ClassVar
 
 from bumble import gatt
 from bumble.att import ATT_Error
@@ -11,6 +11,7 @@ from bumble.device import Connection
 from cbor2 import CBORDecodeError, dumps, loads
 
 from simulators.radio.devices.clock import DeviceClock
+from simulators.radio.devices.commands import Told, judge
 from simulators.radio.devices.memory import Fields, Memory
 from simulators.radio.devices.peripheral import MakeHost, Peripheral
 from simulators.radio.devices.security import Can, Guard
@@ -43,6 +44,9 @@ class VakaPeripheral(Peripheral):
     `clock.wrong_by`, `keeps_no_time` (Current Time is refused), and those of every peripheral: `power_cut`,
     `refuses_bonding`, `forget_bonds`, `set_battery`.
     """
+
+    commands: ClassVar[Mapping[str, bool]] = {}
+    """What it can be told to do, and whether that needs a grant."""
 
     def __init__(
         self,
@@ -122,9 +126,9 @@ class VakaPeripheral(Peripheral):
                 await self.host.gatt_server.notify_subscriber(connection, self._state, part)
 
     async def obey(self, command: Fields) -> tuple[str, str]:
-        """Carry out a command; returns the outcome and the reason. This one knows none."""
+        """Carry out a command that was found good; returns the outcome and the reason."""
         del command
-        return "rejected", "this device takes no such command"
+        return "failed", "nothing was done"
 
     def configured(self) -> None:
         """A new configuration was taken."""
@@ -234,13 +238,17 @@ class VakaPeripheral(Peripheral):
             self._do(connection, self._answer(connection, command))
 
     async def _answer(self, connection: Connection, command: Fields) -> None:
-        key = str(command.get("id", ""))
+        key = command.get("id")
+        if not isinstance(key, str) or not key:
+            return  # nothing to answer to
         result = self.memory.done.get(key)
         if result is None:
-            outcome, reason = await self.obey(command)
+            memory = self.memory
+            told = Told(self.device, self.clock, self.commands, memory.config, memory.grants)
+            outcome, reason = judge(command, told) or await self.obey(command)
             result = {"id": key, "outcome": outcome, "time": self.clock.text()}
             result |= {"reason": reason} if reason else {}
-            self.memory.remember(key, result)
+            memory.remember(key, result)
         await indicate(self.host, connection, self._result, dumps(result))
 
     def _on_config(self, connection: Connection, value: bytes) -> None:

@@ -202,6 +202,45 @@ async def test_a_command_is_carried_out_once_however_often_it_is_sent() -> None:
             assert await refusal(client.write_gatt_char(COMMAND, b"\x80\xff", response=True)) == 0xFF
 
 
+GRANT = (
+    "eyJhbGciOiJFZERTQSIsImtpZCI6IjIwMjYtMSJ9.eyJqdGkiOiJncmFudC04MSIsImF1ZCI6InZha2E6a29tbXVuL2QxNyIsImRvIjoi"
+    "dW5sb2NrIiwiY21kIjoiY21kLTU1MDEiLCJuYmYiOjE3NzAxNDk2NDAsImV4cCI6MTc3MDE0OTcwMCwic3ViIjoiY3JlZC0wMTcifQ.lKg"
+    "TJcmWxALX0m_U2H65TKntW_YFGQCPFBK-l5MNePtnUN3GMG-L7_S14Mkwju1-ZyogyIRRLmvtjxoHBJn6Bg"
+)
+"""The example of the interface document, with its key."""
+KEYS = [{"kid": "2026-1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]
+
+
+@virtual
+async def test_a_door_is_unlocked_only_with_the_grant_for_it() -> None:
+    async with Stage() as stage:
+        lock = await stage.lock()
+        lock.device = "kommun/d17"
+        async with await stage.client(pair=True) as client:
+            hearing = await Hearing(client).begin()
+            wanted = {
+                "do": "unlock",
+                "expires": "2026-02-03T20:15:00Z",
+                "grant": GRANT,
+                "visit": "visit-2201",
+            }
+            await hearing.write(COMMAND, wanted | {"id": "too-early"})  # the clock is not set
+            await set_time(client, datetime(2026, 2, 3, 20, 14, 6, tzinfo=UTC))
+            await hearing.write(COMMAND, wanted | {"id": "cmd-5500"})
+            await hearing.write(CONFIG, {"revision": 8, "grant_keys": KEYS})
+            await hearing.write(COMMAND, wanted | {"id": "other"})
+            await hearing.write(COMMAND, wanted | {"id": "forged", "grant": GRANT[:-4] + "AAAA"})
+            await hearing.write(COMMAND, {"do": "unlock"})
+            await hearing.write(COMMAND, wanted | {"id": "cmd-5501"})
+            await asyncio.sleep(1)
+            assert {one["id"]: one["outcome"] for one in hearing.results} == {
+                "too-early": "rejected", "cmd-5500": "rejected", "other": "rejected", "forged": "rejected",
+                "cmd-5501": "done",
+            }  # fmt: skip
+            assert hearing.kinds() == ["lock.unlocked"]
+            assert hearing.events[0]["data"] == {"means": "remote", "visit": "visit-2201"}
+
+
 @virtual
 async def test_a_configuration_is_taken_and_its_revision_told() -> None:
     async with Stage() as stage:
