@@ -22,6 +22,7 @@ from tests.integration.gateway_process import GatewayProcess, _toml
 from tests.integration.mosquitto import free_port, wait_for
 
 DEVICES = ("t/sensor-1", "t/sensor-2", "t/pendant-1")
+LOCK = "t/lock-1"
 EDGE, PASSWORD = "t/edge-1", "the-edges-password"
 START_WITHIN_S = 120.0
 
@@ -29,6 +30,7 @@ START_WITHIN_S = 120.0
 def write_registry(folder: Path, heartbeat_s: float = 3600) -> Path:
     """Write the registry of one home with three devices behind an edge."""
     kinds = {"t/sensor-1": "motion_sensor", "t/sensor-2": "motion_sensor", "t/pendant-1": "social_alarm"}
+    kinds[LOCK] = "lock"
 
     def device(name: str, kind: str, **more: Any) -> dict[str, Any]:
         return {"id": name, "tenant": "t", "adapter": "vaka", "native_id": name, "kind": kind} | more
@@ -61,6 +63,8 @@ class EdgeProcess:
     def __init__(self, folder: Path, links: Sequence[dict[str, Any]], **more: Any) -> None:
         self.folder, self.host, self.port = folder, "127.0.0.1", free_port()
         self.before: Sequence[str] = ()
+        self.program: Sequence[str] = (sys.executable, "-m", "gateway", "edge", "--config")
+        self.environment: dict[str, str] = {}
         self.data = folder / "edge"
         uplink = {"keep_alive_s": 2, "ack_within_s": 10, "connect_within_s": 3, "reconnect_max_s": 0.5}
         self.settings: dict[str, Any] = {
@@ -80,19 +84,11 @@ class EdgeProcess:
     def start(self) -> None:
         with (self.folder / "edge.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    *self.before,
-                    sys.executable,
-                    "-m",
-                    "gateway",
-                    "edge",
-                    "--config",
-                    str(self.folder / "edge.toml"),
-                ],
+                [*self.before, *self.program, str(self.folder / "edge.toml")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"VAKA_LOG": "INFO"},
+                env=os.environ | {"VAKA_LOG": "INFO"} | self.environment,
             )
 
     def wait(self) -> None:
