@@ -46,7 +46,7 @@ def test_a_host_attaches_to_its_port_and_hears_the_devices_until_it_is_stopped()
     asyncio.run(asyncio.wait_for(walk(), 240))
 
 
-@pytest.mark.parametrize("device", ["toaster=demo/t", "lock", "lock=nameless"])
+@pytest.mark.parametrize("device", ["toaster=demo/t", "lock=nameless"])
 def test_a_device_that_is_none_is_one_line(device: str) -> None:
     ended = subprocess.run(
         [VAKA, "sim", "radio", "--device", device], capture_output=True, text=True, timeout=90, check=False
