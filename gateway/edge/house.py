@@ -5,16 +5,14 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 
-import msgspec
-
 from gateway.bluetooth import make_ble
-from gateway.contract import Adapter, Clock, ConfigurationError, StoreUnavailableError, VakaError
+from gateway.contract import Adapter, Clock, ConfigurationError, Refused, StoreUnavailableError, VakaError
 from gateway.edge import words
 from gateway.edge.clock import ASK_EVERY_S, Discipline
 from gateway.edge.file import open_queue
 from gateway.edge.link import Link
-from gateway.edge.order import Limits
 from gateway.edge.queue import Queue, Reading
+from gateway.edge.remote import Remote
 from gateway.edge.settings import EdgeSettings
 from gateway.edge.uplink import Uplink
 from gateway.edge.watchdog import Watchdog
@@ -22,13 +20,12 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.organisation import Tenant
 from gateway.model.registry import Device, Registry, RegistryDocument
 from gateway.model.vocabulary import HealthValues
-from gateway.model.wire import Config
 from gateway.pipeline.decode import AdapterTable, decode
 from gateway.plugins import load_adapters, urgency
 from gateway.service.clock import SystemClock
 from gateway.stores.lock import hold
 from gateway.stores.sessions import SqliteSessionStore
-from gateway.transports.ble import Radio
+from gateway.transports.ble import BleTransport, Radio
 from gateway.transports.mqtt_listener import MqttListener
 from gateway.transports.mqtt_listener.credentials import RegistryCredentials
 
@@ -69,12 +66,13 @@ class Edge:
         self._lock = hold(settings.data_dir)
         file, self._broken = open_queue(settings.data_dir / "queue.db")
         reading = Reading(device_of(AdapterTable(self.adapters)), urgency(self.adapters))
-        self.queue = Queue(file, limits_of(settings), reading, self.clock, self.discipline)
-        self._config = _read_config(self.queue.fact(CONFIG).encode())
+        self.remote = Remote(settings, file.facts.get(CONFIG, ""))
+        self.queue = Queue(file, self.remote.limits(), reading, self.clock, self.discipline)
         self.uplink = Uplink(settings, self.queue, connected=self._tell, configured=self._configure)
         self._sessions = SqliteSessionStore(settings.data_dir / "sessions.db")
         self.listener = self._make_listener(registry) if settings.listener.enabled else None
-        self.ble = make_ble(settings.ble, settings.data_dir, self.queue, self.clock, radio)
+        self._radio, self._retuned = radio, asyncio.Event()
+        self.ble = self._make_ble()
         self._watchdog = watchdog or Watchdog()
         self._told_dropped = self.queue.counts.dropped
         self._over = asyncio.Event()
@@ -113,24 +111,14 @@ class Edge:
         self._part(self._examine(), "watchdog")
         self._part(self._discipline(), "clock")
         if self.ble is not None:
-            self._part(self.ble.run(), self.ble.name)
+            self._part(self._hear(self.ble.name), self.ble.name)
 
     # --- what the edge says of itself ---
-
-    @property
-    def heartbeat_s(self) -> float:
-        """How often the edge is heard: as the centre wants it, else as its file says."""
-        return (
-            self._config.heartbeat_s
-            if self._config and self._config.heartbeat_s
-            else self.settings.heartbeat_s
-        )
 
     def _tell(self, link: Link) -> None:
         """Say how the edge is, at each connection and each heartbeat."""
         now, synced = self.clock.now(), self.discipline.synced
-        revision = self._config.revision if self._config else None
-        link.say("status", words.status(now, synced=synced, revision=revision), retain=True)
+        link.say("status", words.status(now, synced=synced, revision=self.remote.revision), retain=True)
         link.say("telemetry", words.heartbeat(now, self._health(link), synced=synced))
 
     def _health(self, link: Link) -> HealthValues:
@@ -155,7 +143,7 @@ class Edge:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self.heartbeat_s)
+            await asyncio.sleep(self.remote.heartbeat_s)
             if self.uplink.link is not None:
                 self._tell(self.uplink.link)
             counts = self.queue.counts
@@ -174,25 +162,51 @@ class Edge:
 
     def _configure(self, payload: bytes) -> None:
         """Take up a configuration; its revision is told once it is on the disk."""
-        config = _read_config(payload)
-        if config is None:
-            log.error("the centre set a configuration that cannot be read; the present one goes on")
+        try:
+            remote = self.remote.offered(payload)
+        except Refused as refusal:
+            log.error("the centre set what cannot be applied; the present configuration goes on: %s", refusal)  # noqa: TRY400 - one line says it
             return
-        if self._config is None or config != self._config:
-            task = asyncio.create_task(self._keep(config, payload.decode()), name="configuration")
+        if remote.config != self.remote.config:
+            task = asyncio.create_task(self._keep(remote, payload.decode()), name="configuration")
             self._keeping.add(task)
             task.add_done_callback(self._keeping.discard)
 
-    async def _keep(self, config: Config, text: str) -> None:
+    async def _keep(self, remote: Remote, text: str) -> None:
         try:
             await self.queue.keep(CONFIG, text)
         except StoreUnavailableError as error:
             log.warning("a configuration could not be kept, and is not taken up: %s", error)
             return
-        self._config = config
-        log.info("configuration %d taken up", config.revision)
+        retuned = remote.radio() != self.remote.radio()
+        self.remote = remote
+        self.queue.backlog.limits = remote.limits()
+        log.info("configuration %s taken up", remote.revision)
+        if retuned:
+            self._retuned.set()
         if self.uplink.link is not None:
             self._tell(self.uplink.link)
+
+    async def _hear(self, name: str) -> None:
+        """Run the radio, and begin anew with other settings when the centre sets them."""
+        while self.ble is not None:
+            hearing = asyncio.create_task(self.ble.run(), name=name)
+            retuned = asyncio.create_task(self._retuned.wait(), name="retuned")
+            try:
+                await asyncio.wait((hearing, retuned), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                retuned.cancel()
+                hearing.cancel()
+                await asyncio.wait((hearing, retuned))
+            if not self._retuned.is_set():
+                hearing.result()
+                return
+            self._retuned.clear()
+            self.ble.close()
+            self.ble = self._make_ble()
+
+    def _make_ble(self) -> BleTransport | None:
+        return make_ble(self.remote.radio(), self.settings.data_dir, self.queue, self.clock, self._radio)
 
     # --- what watches ---
 
@@ -259,10 +273,8 @@ class Edge:
             part.cancel()
         if others:
             await asyncio.wait(others, timeout=FINISH_WITHIN_S)
-        revision = self._config.revision if self._config else None
-        farewell = words.status(
-            self.clock.now(), synced=self.discipline.synced, revision=revision, stopped=True
-        )
+        now, synced = self.clock.now(), self.discipline.synced
+        farewell = words.status(now, synced=synced, revision=self.remote.revision, stopped=True)
         await self.uplink.leave(farewell)
 
     async def _finish(self, queue: asyncio.Task[None]) -> None:
@@ -296,14 +308,6 @@ def device_of(table: AdapterTable) -> Callable[[Frame], str]:
     return find
 
 
-def limits_of(settings: EdgeSettings) -> Limits:
-    """Return the limits of the queue."""
-    queue = settings.queue
-    return Limits(
-        queue.max_bytes, queue.max_frames, int(queue.max_age_s * 1_000_000), settings.uplink.in_flight
-    )
-
-
 def local_registry(settings: EdgeSettings, adapters: Sequence[Adapter]) -> Registry:
     """Return the devices that may connect to the edge's own listener; ConfigurationError for wrong ones."""
     tenant, known = settings.identity.tenant, {adapter.manifest.id for adapter in adapters}
@@ -317,13 +321,6 @@ def local_registry(settings: EdgeSettings, adapters: Sequence[Adapter]) -> Regis
         return Registry(document)
     except ValueError as error:
         raise ConfigurationError(f"device: {error}") from error
-
-
-def _read_config(payload: bytes) -> Config | None:
-    try:
-        return msgspec.json.decode(payload, type=Config) if payload else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 def _fail(part: asyncio.Task[None]) -> None:

@@ -17,7 +17,7 @@ from simulators.radio.host import make_host
 from simulators.radio.medium import Medium
 from tests.integration.gateway_process import GatewayProcess
 
-EVENTS = int(os.environ.get("RADIO_EVENTS", "200"))
+EVENTS = int(os.environ.get("RADIO_EVENTS", "1000"))
 ADDRESS = "F0:00:00:00:00:01"
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from gateway.contract import ConfigurationError, StoreUnavailableError
+from gateway.contract import ConfigurationError, Refused, StoreUnavailableError
 from gateway.edge import words
 from gateway.edge.clock import Discipline
 from gateway.edge.file import QueueFile, Work
 from gateway.edge.house import Edge, device_of
+from gateway.edge.remote import Remote
 from gateway.edge.settings import EdgeSettings, load_edge_settings
 from gateway.edge.watchdog import Watchdog
 from gateway.model.frame import Frame, Transport
@@ -23,6 +24,7 @@ from gateway.pipeline.decode import AdapterTable, decode
 from gateway.plugins import load_adapters
 
 ROOT = Path(__file__).parents[3]
+LOCK, LAMP = "F0:12:34:56:78:9A", "A4:C1:38:8D:18:B2"
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TABLE = AdapterTable(load_adapters())
 
@@ -152,12 +154,35 @@ def test_a_configuration_of_the_centre_holds_over_a_restart(tmp_path: Path) -> N
             await asyncio.gather(*edge._keeping)
         stop.set()
         await running
-        return edge.heartbeat_s
+        return edge.remote.heartbeat_s
 
     assert asyncio.run(told(b"")) == 60
     assert asyncio.run(told(json.dumps({"revision": 3, "heartbeat_s": 7}).encode())) == 7
     assert asyncio.run(told(b"")) == 7
     assert asyncio.run(told(b"no configuration")) == 7
+
+
+def test_what_the_centre_sets_is_laid_over_the_file_and_refused_when_it_cannot_be(tmp_path: Path) -> None:
+    own = Remote(settings(tmp_path, ble={"device": [{"address": LAMP, "profile": "bthome"}]}), "")
+    told = {
+        "revision": 2,
+        "queue_bytes": 1 << 21,
+        "queue_age_s": 90,
+        "radios": [{"address": LOCK, "profile": "vaka"}],
+    }
+    there = own.offered(json.dumps(told).encode())
+    assert (own.revision, there.revision) == (None, 2)
+    assert (there.limits().max_bytes, there.limits().max_age_us) == (1 << 21, 90_000_000)
+    assert [one.address for one in own.radio().device] == [LAMP]
+    assert [one.address for one in there.radio().device] == [LOCK]
+    for wrong, words_ in (
+        ({"radios": [{"address": LOCK, "profile": "no-such"}]}, "radios.profile: found 'no-such'; allowed: "),
+        ({"radios": [{"address": LOCK, "profile": "vaka"}] * 2}, "radios: "),
+        ({"queue_bytes": 1}, "no configuration: "),
+    ):
+        with pytest.raises(Refused, match=words_):
+            own.offered(json.dumps(told | wrong).encode())
+    assert Remote(settings(tmp_path), '{"revision": "of another version"}').revision is None
 
 
 def test_the_example_configuration_is_good_and_takes_its_secret_from_the_environment() -> None:
