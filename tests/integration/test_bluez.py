@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -17,7 +18,7 @@ from simulators.radio.conditions import Conditions
 from simulators.radio.devices.lock import Lock
 from simulators.radio.host import make_host
 from simulators.radio.medium import Medium
-from tests.unit.radio.radio_stage import BATTERY, PASSKEY, SERIAL, SERVICE, STATE, Hearing
+from tests.unit.radio.radio_stage import BATTERY, EVENT, PASSKEY, SERIAL, SERVICE, STATE, Hearing
 
 pytestmark = pytest.mark.bluez
 ADDRESS = "F0:00:00:00:00:01"
@@ -89,3 +90,40 @@ def test_the_backend_for_blueZ_scans_bonds_subscribes_and_comes_back(  # noqa: N
                 await again.unpair()
 
     asyncio.run(asyncio.wait_for(walk(), 120))
+
+
+PROGRAM = """
+import asyncio, sys
+from bleak import BleakClient, BleakScanner
+async def main():
+    device = await BleakScanner.find_device_by_address(sys.argv[1], 30)
+    client = BleakClient(device, pair=True)
+    await client.connect()
+    await client.start_notify(sys.argv[2], lambda *_: None)
+    print("listening", flush=True)
+    await asyncio.sleep(300)
+asyncio.run(main())
+"""
+
+
+def test_a_program_that_is_killed_leaves_its_link_and_the_next_one_takes_it_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def walk() -> None:
+        async with house(monkeypatch) as (_, lock):
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", PROGRAM, ADDRESS, EVENT), stdout=asyncio.subprocess.PIPE
+            )
+            assert child.stdout is not None
+            assert await asyncio.wait_for(child.stdout.readline(), 60) == b"listening\n"
+            lock.turn(locked=False)
+            child.kill()
+            await child.wait()
+            assert len(lock.memory) == 1, "nobody has acknowledged"
+            # BlueZ keeps the link (bleak's issues 315 and 367): it advertises no more, so no scan finds it
+            [device] = await (await BleakAdapter.get()).get_connected_devices([SERVICE])
+            async with BleakClient(device, timeout=30) as client:
+                hearing = await Hearing(client).begin()
+                await eventually(lambda: hearing.kinds() == ["lock.unlocked"] and not len(lock.memory))
+
+    asyncio.run(asyncio.wait_for(walk(), 150))
