@@ -55,6 +55,7 @@ class Stage:
         self.medium = Medium(Conditions(**conditions))
         self.radio = VirtualRadio.on(self.medium)
         self.peripherals: list[Peripheral] = []
+        self.interval_ms = 100.0
 
     async def __aenter__(self) -> Self:
         await self.radio.open()
@@ -79,6 +80,7 @@ class Stage:
         if told is not None:
             self.radio.passkeys[address(number)] = told
         device = Lock(self.host(number), f"demo/lock-{number}", f"SN-{number}", passkey, Memory())
+        device.interval_ms = self.interval_ms
         return await self.add(device)
 
     async def add_adapter(self) -> VirtualRadio:
