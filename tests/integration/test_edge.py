@@ -100,7 +100,7 @@ def test_both_links_cut_is_told_in_time_and_restored_comes_everything_help_first
     proxies = [Proxy(gateway.listener_port), Proxy(gateway.listener_port)]
     for proxy in proxies:
         house.callback(proxy.close)
-    silent_first = {"lost_after_s": 600}  # so that the heartbeats that are missing tell, and not the last will
+    silent_first = {"lost_after_s": 600}  # so that missing heartbeats tell, and not the last will
     edge = edge_of(house, tmp_path, *(proxy.url for proxy in proxies), uplink=silent_first)
     talkers = [sensor(house, name, edge) for name in DEVICES]
     talkers[0].say()
