@@ -38,6 +38,8 @@ from gateway.contract import ConfigurationError
 from gateway.contract.clauses import clauses_of
 
 VERSION = "v1"
+OVER = "mqtt"
+"""The transport that the kit speaks."""
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1}
 UNDECIDED = 3
@@ -83,7 +85,7 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
     plan = Plan(
         declaration=declared,
         cases=_chosen(only),
-        clauses=clauses_of(VERSION),
+        clauses=clauses_of(VERSION, OVER),
         listen=_door(listen, certificate, certificate_key),
         broker=_broker(broker, broker_ca),
         exclusions=read_exclusions(exclusions),
@@ -115,7 +117,7 @@ def list_cases(
         left = f"  (not applicable: {why})" if why else ""
         typer.echo(f"{case.id:14} {case.drive.value:8} {', '.join(case.clauses)}: {case.en}{left}")
     tested = {clause for case in CASES for clause in case.clauses}
-    for clause in clauses_of(VERSION):
+    for clause in clauses_of(VERSION, OVER):
         if clause.id not in tested:
             typer.echo(f"{'no case':14} {clause.level:8} {clause.id}: {clause.en}")
 
@@ -129,7 +131,7 @@ def list_requirements(
     ] = "markdown",
 ) -> None:
     """Print the clauses as requirements for a tender, each with the case that verifies it."""
-    found = requirements(clauses_of(VERSION), CASES, language, kind)
+    found = requirements(clauses_of(VERSION, OVER), CASES, language, kind)
     text = as_csv(found, language) if form == "csv" else as_markdown(found, language, VERSION)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.flush()
