@@ -40,11 +40,11 @@ AT_ONCE = 3
 """ATT header bytes of a notification, an indication and a write."""
 
 
-def fragments(value: bytes, mtu: int) -> Iterator[bytes]:
-    """Cut a value into ATT values for that MTU: a header byte, then a part."""
+def fragments(value: bytes, mtu: int, first: int = 0) -> Iterator[bytes]:
+    """Cut a value into ATT values for that MTU: a header byte, then a part; numbers count from `first`."""
     size = mtu - AT_ONCE - 1
     starts = range(0, max(1, len(value)), size)
-    for number, start in enumerate(starts):
+    for number, start in enumerate(starts, first):
         last = LAST if start + size >= len(value) else 0
         yield bytes([last | number % NUMBERS]) + value[start : start + size]
 

@@ -24,6 +24,10 @@ class Sending:
         self._news = asyncio.Event()
         self.copies = 1
         """How often each event is sent; more is a fault."""
+        self.room = UNACKNOWLEDGED
+        """How many events may be unacknowledged; more is a fault."""
+        self.first = 0
+        """The number of a value's first fragment; another is a fault."""
 
     def wake(self) -> None:
         """Something happened: a new event, or an acknowledgement."""
@@ -34,13 +38,13 @@ class Sending:
         """Send until the link ends."""
         while True:
             kept = self._memory.after(self._sent)
-            if kept is None or len(self._under_way) >= UNACKNOWLEDGED:
+            if kept is None or len(self._under_way) >= self.room:
                 await self._wait()
                 continue
             self._sent = kept.sequence
             self._under_way.append(kept.sequence)
             for _ in range(self.copies):
-                await indicate(self._host, self._connection, self._event, kept.value)
+                await indicate(self._host, self._connection, self._event, kept.value, self.first)
 
     async def _wait(self) -> None:
         self._news.clear()
@@ -53,8 +57,12 @@ class Sending:
 
 
 async def indicate(
-    host: Device, connection: Connection, characteristic: gatt.Characteristic[bytes], value: bytes
+    host: Device,
+    connection: Connection,
+    characteristic: gatt.Characteristic[bytes],
+    value: bytes,
+    first: int = 0,
 ) -> None:
-    """Send a value in fragments, each confirmed before the next."""
-    for part in fragments(value, connection.att_mtu):
+    """Send a value in fragments, each confirmed before the next; `first` other than 0 is a fault."""
+    for part in fragments(value, connection.att_mtu, first):
         await host.gatt_server.indicate_subscriber(connection, characteristic, part)

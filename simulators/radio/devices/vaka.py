@@ -58,7 +58,7 @@ class VakaPeripheral(Peripheral):
     ) -> None:
         super().__init__(make_host, serial, passkey)
         self.device = device
-        self.memory = memory or Memory()
+        self.memory = Memory() if memory is None else memory  # an empty one is false
         self.clock = DeviceClock()
         self.repeats = False
         self.ignores_acknowledge = False
