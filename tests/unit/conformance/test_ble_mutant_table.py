@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from gateway.conformance.ble.bench import GattBench
-from gateway.conformance.ble.cases import CASES, DECLARED, held_to
+from gateway.conformance.ble.cases import CASES, held_to
+from gateway.conformance.ble.session import OVER_GATT, GattPlan, conduct, hook_of
 from gateway.conformance.declaration import Declaration
 from gateway.conformance.pics import CLAUSE
-from gateway.conformance.record import Record
-from gateway.conformance.run import Run, Standing
+from gateway.conformance.report import Report, as_json
+from gateway.conformance.run import Standing
 from gateway.conformance.verdict import Verdict
+from gateway.contract import ConfigurationError
 from gateway.transports.ble.radio import Radio
 from simulators.protocol.loop import VirtualClock, VirtualLoop
 from simulators.radio.backend import VirtualRadio
@@ -41,7 +42,7 @@ def declared(**changes: Any) -> Declaration:
     return Declaration.model_validate(found | changes)
 
 
-async def conducted(fault: str, **changes: Any) -> Run:
+async def conducted(fault: str, **changes: Any) -> Report:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     medium = Medium(Conditions(instant_connect=True, supervision_timeout_s=0.5))
@@ -50,26 +51,31 @@ async def conducted(fault: str, **changes: Any) -> Run:
     lock = FaultyLock(lambda: make_host(medium, ADDRESS, "lock"), "demo/lock-1", "SN-4711", fault)
     await lock.power_on()
     wanted = Radio(scanner=radio.scanner, client=radio.client)
-    bench = GattBench(declared(**changes), Record(), wanted, VirtualClock(loop, START), lock)
-    run = Run(bench, CASES, held_to("v1"), declared=DECLARED)
+    clock, told = VirtualClock(loop, START), declared(**changes)
+    plan = GattPlan(told, CASES, held_to("v1"), wanted, tester=lock, clock=clock)
     try:
-        await run.execute()
+        return await conduct(plan)
     finally:
-        await bench.close()
         await radio.close()
         await lock.power_cut()
-    return run
+
+
+def reported(fault: str, **changes: Any) -> Report:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(conducted(fault, **changes))
 
 
 def standings(fault: str, **changes: Any) -> dict[str, Standing]:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        run = runner.run(conducted(fault, **changes))
-    return {one.id: one for one in run.standings()}
+    return {one.id: one for one in reported(fault, **changes).clauses}
 
 
 def test_the_lock_without_a_fault_passes_every_clause() -> None:
     fine = {Verdict.PASS, Verdict.NOT_APPLICABLE}
-    found = standings("")
+    report = reported("")
+    assert report.verdict is Verdict.PASS
+    assert report.interface == OVER_GATT
+    assert as_json(report)
+    found = {one.id: one for one in report.clauses}
     assert {one.id: (one.verdict, one.reason) for one in found.values() if one.verdict not in fine} == {}
     assert [one.id for one in found.values() if one.verdict is Verdict.NOT_APPLICABLE] == [OURS]
 
@@ -85,6 +91,18 @@ def test_a_fault_is_caught_by_its_clause_and_blames_no_other(clause: str) -> Non
 def test_a_device_with_other_firmware_is_not_as_declared() -> None:
     other = declared().device.model_copy(update={"firmware": "9.9.9"})
     assert standings("", device=other.model_dump())[CLAUSE].verdict is Verdict.FAIL
+
+
+def test_a_device_that_is_not_there_gets_no_verdict() -> None:
+    nobody = declared().connection.model_copy(update={"address": "F0:00:00:00:00:99"}).model_dump()
+    report = reported("", connection=nobody)
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert {case.findings[0].verdict for case in report.cases[1:]} == {Verdict.NOT_EXECUTED}
+
+
+def test_a_test_hook_by_mqtt_is_refused_over_bluetooth() -> None:
+    with pytest.raises(ConfigurationError, match=r"tester\.by"):
+        hook_of(declared(tester={"by": "mqtt"}))
 
 
 def test_every_must_clause_of_gatt_has_a_case() -> None:
