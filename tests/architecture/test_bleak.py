@@ -1,4 +1,4 @@
-"""The Bluetooth transport stands on bleak's public API only."""
+"""The Bluetooth transport, and the conformance kit beside it, stand on bleak's public API only."""
 
 import ast
 
@@ -25,6 +25,8 @@ NAMES = {
     "bleak.backends.device": {"BLEDevice"},
     "bleak.backends.scanner": {"AdvertisementData", "BaseBleakScanner"},
 }
+KNOWING = ("gateway/transports/ble/", "gateway/conformance/ble/")
+"""The transport, and the kit, which is a central of its own: it must do what no gateway does."""
 STRANGERS = ("bumble", "dbus_fast")
 """What lies below bleak, or in the place of a radio: no business of the gateway's."""
 
@@ -45,9 +47,9 @@ def of_bleak() -> list[tuple[str, str, str]]:
     return [one for one in imported() if one[1].partition(".")[0] == "bleak"]
 
 
-def test_only_the_transport_knows_bleak_and_only_its_documented_modules() -> None:
+def test_only_transport_and_kit_know_bleak_and_only_its_documented_modules() -> None:
     assert of_bleak()
-    assert [one for one in of_bleak() if not one[0].startswith("gateway/transports/ble/")] == []
+    assert [one for one in of_bleak() if not one[0].startswith(KNOWING)] == []
     assert {one[1] for one in of_bleak()} <= PUBLIC
     assert [one for one in imported() if one[1].partition(".")[0] in STRANGERS] == []
 
@@ -59,8 +61,8 @@ def test_only_names_that_bleak_documents_are_imported() -> None:
     assert [one for one in of_bleak() if one[2].startswith("_")] == []
 
 
-@pytest.mark.parametrize("path", modules("gateway/transports/ble"), ids=short)
-def test_the_transport_reaches_for_nothing_private_or_unstable_of_another(path: object) -> None:
+@pytest.mark.parametrize("path", [one for folder in KNOWING for one in modules(folder)], ids=short)
+def test_neither_reaches_for_anything_private_or_unstable_of_another(path: object) -> None:
     tree = tree_of(path)  # type: ignore[arg-type]
     private = [
         node.attr
