@@ -3,7 +3,7 @@
 .PHONY: help demo test check bench fuzz lock clean
 
 BIN := .venv/bin
-SERVERS := mosquitto mosquitto-clients chromium
+SERVERS := mosquitto mosquitto-clients chromium dbus-daemon
 CORE := tests/unit tests/contract tests/simulation tests/architecture
 WHOLE := tests/swarm tests/integration tests/browser
 
@@ -38,6 +38,7 @@ bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.flood
 	$(BIN)/python -m benchmarks.adapters
+	$(BIN)/python -m benchmarks.radio
 	$(BIN)/python -m benchmarks.municipality --municipality large --homes 10000 --hours 24
 
 fuzz: ## every family of codecs under a coverage-guided fuzzer, ten minutes each (FAMILY=camera SECONDS=60)

@@ -17,6 +17,7 @@ from gateway.commands import doctor as examination
 from gateway.commands import inspect
 from gateway.commands import rules as rulebook
 from gateway.commands.demo import demo as play
+from gateway.commands.edge import add_commands as add_edge
 from gateway.commands.fleet import add_commands as add_fleet
 from gateway.commands.new_adapter import add_commands as add_new_adapter
 from gateway.commands.orders import add_commands as add_orders
@@ -31,7 +32,7 @@ from gateway.pipeline.walk import Walk
 from gateway.plugins import command_groups, find_adapters, load_adapters, load_rules
 from gateway.preflight import examine
 from gateway.service.logins import hash_secret, new_password
-from gateway.wiring import PartFailedError
+from gateway.service.parts import PartFailedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -288,6 +289,7 @@ def _add_group(name: str, run: Callable[..., None]) -> None:
 
 
 add_commands(app, _plainly)
+add_edge(app, _plainly)
 add_fleet(app, _plainly)
 add_new_adapter(app, _plainly)
 add_orders(app, _plainly)

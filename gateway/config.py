@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from gateway.ble_settings import BleSettings
 from gateway.channel_settings import ChannelSettings
 from gateway.contract import ConfigurationError
 from gateway.files import read_registry, read_toml
@@ -31,7 +32,8 @@ NO_KEYS = frozenset({"VAKA_LOG"})
 """Variables with our prefix that set no key: the log level is needed before the configuration is read."""
 
 
-def _broker_url(url: str) -> str:
+def broker_url(url: str) -> str:
+    """Take an address of a broker, or of a listener; faults name what was found and what is allowed."""
     allowed = "mqtt://host:port or mqtts://host:port, and nothing more (username and password are own keys)"
     try:
         parts = urlsplit(url)
@@ -91,7 +93,7 @@ class BrokerSettings(Section):
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
-    url: Annotated[str, AfterValidator(_broker_url)]
+    url: Annotated[str, AfterValidator(broker_url)]
     client_id: str = Field("vaka-gateway", min_length=1, max_length=64)
     protocol: Literal[4, 5] = 5
     topics: tuple[str, ...] = ()
@@ -192,6 +194,7 @@ class Settings(Section):
     shadow_rules: bool = True
     listener: ListenerSettings = ListenerSettings()
     broker: tuple[BrokerSettings, ...] = ()
+    ble: BleSettings = BleSettings()
     api: ApiSettings = ApiSettings()
     channels: ChannelSettings = ChannelSettings()
     limits: LimitSettings = LimitSettings()
@@ -229,14 +232,21 @@ class Settings(Section):
 
 def load_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
     """Read the file (or defaults), the environment laid over it; ConfigurationError says all faults."""
-    found = read_toml(path) if path else {}
+    found, origins = with_environment(read_toml(path) if path else {}, environment)
+    return validated(Settings, found, str(path or "defaults"), origins)
+
+
+def with_environment(
+    found: dict[str, Any], environment: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], dict[tuple[str, ...], str]]:
+    """Lay the environment over what a file says; returns that, and which key comes from which variable."""
     origins: dict[tuple[str, ...], str] = {}
     for name, text in sorted((os.environ if environment is None else environment).items()):
         if name.startswith(PREFIX) and name not in NO_KEYS:
             keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
             _lay_over(found, keys, text, name)
             origins[keys] = f"environment {name}"
-    return validated(Settings, found, str(path or "defaults"), origins)
+    return found, origins
 
 
 def load_registry(path: Path) -> Registry:

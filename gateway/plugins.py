@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 from gateway.contract import Adapter, ConfigurationError, Manifest, Notifier, Rule, RuleState, as_active
+from gateway.contract.gatt import Profile
 from gateway.contract.library import RuleEntry
 from gateway.contract.manifest import read_manifest
+from gateway.model.forwarded import edge_of, read_forwarded
 from gateway.model.frame import Frame
 from gateway.pipeline.decode import WEBHOOK_PREFIX
 from gateway.service.means import Means
@@ -69,6 +71,12 @@ def load_notifiers(means: Means) -> dict[str, Notifier]:
     return {notifier.channel: notifier for notifier in there}
 
 
+def load_profiles() -> list[Profile]:
+    """Return the installed Bluetooth profiles; raises ConfigurationError for one that cannot be used."""
+    found = sorted(entry_points(group="vaka.gatt"), key=lambda entry: entry.name)
+    return [_profile(entry) for entry in found]
+
+
 def command_groups() -> dict[str, Callable[..., None]]:
     """Return further words of the `vaka` command by name; a package is loaded when its word is used."""
     return {entry.name: _late(entry) for entry in entry_points(group="vaka.commands")}
@@ -89,6 +97,15 @@ def _adapter(entry: EntryPoint) -> Adapter:
     if manifest.id != entry.name:
         raise _fault(entry, f"its manifest.toml says id {manifest.id!r}; allowed: {entry.name!r}")
     return adapter
+
+
+def _profile(entry: EntryPoint) -> Profile:
+    profile: Profile = _load(entry)
+    if not callable(getattr(profile, "claims", None)) or not callable(getattr(profile, "session", None)):
+        raise _fault(entry, f"{type(profile).__name__} is no profile: it needs `claims` and `session`")
+    if profile.id != entry.name:
+        raise _fault(entry, f"its id is {profile.id!r}; allowed: {entry.name!r}")
+    return profile
 
 
 def _load(entry: EntryPoint) -> Any:
@@ -124,6 +141,14 @@ def _place(entry: EntryPoint, error: Exception) -> str:
     return place
 
 
+def _is_high(envelope: bytes) -> bool:
+    """Tell whether an edge has marked a forwarded frame: a call for help, or what came before it."""
+    try:
+        return read_forwarded(envelope).high
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+        return False
+
+
 def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
     """Return the test by which a frame overtakes others: bytes that its topic's adapter names.
 
@@ -141,6 +166,8 @@ def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
 
     def urgent(frame: Frame) -> bool:
         channel = frame.channel
+        if edge_of(channel):
+            return _is_high(frame.payload)
         root = channel.partition("/")[0] or channel.removeprefix(WEBHOOK_PREFIX).partition("/")[0]
         search = searches.get(root) or searches.get("+")
         return search is not None and search(frame.payload) is not None

@@ -1,13 +1,14 @@
-"""What must be right before anything starts: TLS files that can be read, adapters for every device."""
+"""What must be right before anything starts: TLS files, adapters and profiles for every device."""
 
 import ssl
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from gateway.ble_settings import unknown_profiles
 from gateway.config import Settings, load_registry
 from gateway.contract import ConfigurationError
 from gateway.model.registry import Registry
-from gateway.plugins import load_rules
+from gateway.plugins import load_profiles, load_rules
 from gateway.rule_files import examine as examine_rules
 from gateway.rule_files import own_rules, paths_in
 
@@ -20,7 +21,7 @@ def examine(settings: Settings, adapters: Collection[str]) -> Registry | None:
 
     `adapters` are the ids of those that are installed and wanted.
     """
-    faults = [*_tls(settings), *_rules(settings)]
+    faults = [*_tls(settings), *_rules(settings), *_ble(settings)]
     registry = None
     if settings.registry is not None:
         registry = load_registry(settings.registry)
@@ -38,6 +39,11 @@ def _rules(settings: Settings) -> Iterator[str]:
             load_rules(own_rules(settings.rules_dir, examined=True), settings.active_rules)
     except ConfigurationError as error:
         yield from str(error).splitlines()
+
+
+def _ble(settings: Settings) -> Iterator[str]:
+    if settings.ble.enabled:
+        yield from unknown_profiles(settings.ble, {profile.id for profile in load_profiles()})
 
 
 def _tls(settings: Settings) -> Iterator[str]:

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,8 +15,9 @@ from gateway.api.app import create_app
 from gateway.api.context import OwnWord, context_of
 from gateway.api.security import webhook_authoriser
 from gateway.api.texts import learn
+from gateway.bluetooth import make_ble
 from gateway.config import Settings
-from gateway.contract import Clock, ConfigurationError, Notifier, Rule, RuleState, VakaError
+from gateway.contract import Clock, ConfigurationError, Notifier, Rule, RuleState
 from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Registry, RegistryDocument
 from gateway.model.synthetic import ADAPTER as DEAD_MAN
@@ -38,6 +39,7 @@ from gateway.service.intake import LaneIntake
 from gateway.service.logins import hash_secret, new_password
 from gateway.service.means import Means
 from gateway.service.metrics import Metrics
+from gateway.service.parts import cancel, fail
 from gateway.service.reach import Reachability
 from gateway.service.signing import Signer
 from gateway.service.watching import Watching
@@ -51,7 +53,7 @@ from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
 from gateway.transports.mqtt_listener.credentials import RegistryCredentials
 from gateway.transports.mqtt_publish import Sender, publish
-from gateway.transports.outward import by_broker, by_listener
+from gateway.transports.outward import by_ble, by_broker, by_listener
 from gateway.transports.webhook import webhook_router
 
 log = logging.getLogger(__name__)
@@ -60,14 +62,9 @@ REGISTRY_WITHIN_S = 300.0
 """So long the start waits until the registry is judged: every rule looks at every device of it."""
 FINISH_WITHIN_S = 10.0
 """So long a stop waits until what was taken in is walked and written; of the rest nobody was told."""
-CANCEL_WITHIN_S = 5.0
 API_STOPS_WITHIN_S = 5.0
 PHONES = {"46elks": ElksPhone}
 """Providers of SMS and calls, by their name in the configuration."""
-
-
-class PartFailedError(VakaError):
-    """A part of the gateway ended by itself, so the gateway has stopped."""
 
 
 class Gateway:
@@ -103,6 +100,7 @@ class Gateway:
         self._sessions = SqliteSessionStore(settings.data_dir / "sessions.db")
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
+        self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
         watched = Watched(
             self.engine,
             self.intake,
@@ -146,11 +144,11 @@ class Gateway:
                 ended = await self._serve_until_over(stack, ready)
                 await self._stop_api()
         finally:
-            await _cancel([watch])
+            await cancel([watch])
         if engine.done() and not engine.cancelled() and engine.exception() is not None:
             ended.append(engine)
         for part in ended:
-            _fail(part)
+            fail(part)
 
     async def _serve_until_over(
         self, stack: AsyncExitStack, ready: Callable[[], Awaitable[None]] | None
@@ -165,7 +163,7 @@ class Gateway:
                 await over
             return [part for part in self._parts if part.done()]
         finally:
-            await _cancel([starting, over])
+            await cancel([starting, over])
 
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -189,6 +187,8 @@ class Gateway:
             await self._listen(self.listener)
         for client in self.brokers:
             self._part(client.run(), f"broker {client.name}")
+        if self.ble is not None:
+            self._part(self.ble.run(), self.ble.name)
         self._socket = stack.enter_context(self._bind())
         self._part(self._serve(self._socket), "api")
         await self._started()
@@ -247,10 +247,14 @@ class Gateway:
         ways = {f"broker:{client.name}": by_broker(client) for client in self.brokers}
         if self.listener is not None:
             ways[LISTENER] = by_listener(self.listener)
+        if self.ble is not None:
+            ways[self.ble.name] = by_ble(self.ble)
         granter = grant_signer(self.settings.data_dir)
         made = Commander(ways, self.board, self.walk.manifests, granter, self.intake, self.clock)
         if self.listener is not None:
             self.listener.on_acknowledged(made.acknowledged)
+        if self.ble is not None:
+            self.ble.on_acknowledged(made.acknowledged)
         return made
 
     def _make_dead_man(self) -> DeadMan | None:
@@ -290,6 +294,8 @@ class Gateway:
         ways: dict[str, Any] = {client.name: asdict(client.standing) for client in self.brokers}
         if self.listener is not None:
             ways["listener"] = asdict(self.listener.counters)
+        if self.ble is not None:
+            ways[self.ble.name] = asdict(self.ble.standing)
         return ways
 
     async def _listen(self, listener: MqttListener) -> None:
@@ -353,7 +359,7 @@ class Gateway:
             await asyncio.wait(api, timeout=API_STOPS_WITHIN_S)
 
     async def _cancel_parts(self, engine: asyncio.Task[None]) -> None:
-        await _cancel([part for part in self._parts if part is not engine])
+        await cancel([part for part in self._parts if part is not engine])
 
     async def _finish(self, engine: asyncio.Task[None]) -> None:
         """Walk and write what waits, then close the files; a disk that refuses does not hold us."""
@@ -362,11 +368,13 @@ class Gateway:
         if not engine.done():
             reason = self.engine.failing or "the disk is too slow"
             log.critical("stopping with unwritten frames, which nobody was told are safe: %s", reason)
-            await _cancel([engine])
+            await cancel([engine])
         await self._operations.close()
         self.journal.close()
         self.store.close()
         self._sessions.close()
+        if self.ble is not None:
+            self.ble.close()
         self.contacts.close()
         self._lock.close()
 
@@ -377,22 +385,3 @@ def _rules(settings: Settings) -> list[Rule]:
     learn(joined(own))
     rules = load_rules(own, settings.active_rules)
     return [rule for rule in rules if settings.shadow_rules or rule.state is not RuleState.SHADOW]
-
-
-async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait for their end, but not for ever."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=CANCEL_WITHIN_S)
-
-
-def _fail(part: asyncio.Task[None]) -> NoReturn:
-    """Raise for a part that ended by itself; the traceback goes to the log."""
-    error = None if part.cancelled() else part.exception()
-    if isinstance(error, VakaError):
-        raise PartFailedError(f"{part.get_name()}: {error}") from error
-    if error is not None:
-        log.critical("%s failed", part.get_name(), exc_info=error)
-    what = f"failed with {type(error).__name__}: {error}" if error else "ended by itself"
-    raise PartFailedError(f"{part.get_name()}: {what}; the gateway has stopped")

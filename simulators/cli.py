@@ -22,6 +22,7 @@ from simulators.files import REGISTRY_FILE, read_passwords, write_municipality
 from simulators.load import Plan, run_load, serve_sink
 from simulators.loops import say, until_stopped
 from simulators.municipality import make_municipality
+from simulators.radio.command import radio
 from simulators.stage import Stage
 from simulators.standins.make import make_standin
 from simulators.standins.server import serve
@@ -168,6 +169,7 @@ def standin(
     until_stopped(lambda stop: serve(made.app, port, stop, say))
 
 
+app.command()(radio)
 add_words(app)
 add_live_words(app)
 

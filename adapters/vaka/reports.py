@@ -1,6 +1,7 @@
-"""Reports: the status, telemetry and result branches, which carry levels and measurements."""
+"""Reports: the status, telemetry, result and link branches, which carry levels and measurements."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -9,7 +10,14 @@ from adapters.vaka.wire import CLOCK, moment
 from adapters.vaka.words import WORDS
 from gateway.contract import Undecodable
 from gateway.model.reading import CommandResult, Ignored, Reading
-from gateway.model.vocabulary import ClockQuality, DeviceKind, HealthValues, battery_word
+from gateway.model.vocabulary import (
+    ClockQuality,
+    DeviceKind,
+    HealthValues,
+    Percent,
+    Reference,
+    battery_word,
+)
 from gateway.model.wire import MEASUREMENTS, Batch, Measurement, Result, Status
 
 _STATUS_CLAUSES = {"state": "VDI-STA-01", "time": "VDI-EVT-06", "clockquality": "VDI-EVT-09"}
@@ -54,6 +62,44 @@ def _level(native_id: str, word: str, values: HealthValues, said: Status) -> Rea
         occurred_at=at,
         clock=CLOCK[said.clockquality] if at is not None else ClockQuality.NONE,
         happened=False,
+    )
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """What the gateway itself read of a device on Bluetooth: its signal, its charge, who made it."""
+
+    rssi_dbm: Annotated[int, msgspec.Meta(ge=-128, le=127)] | None = None
+    battery_percent: Percent | None = None
+    firmware: Reference | None = None
+    manufacturer: Reference | None = None
+    model: Reference | None = None
+
+
+_decode_link = msgspec.json.Decoder(Link).decode
+
+
+def link(payload: bytes, native_id: str) -> Sequence[Reading | Ignored]:
+    """Read how a device is connected: by Bluetooth, how strongly, and what its standard services say."""
+    try:
+        said = _decode_link(payload)
+    except DecodeFault as error:
+        raise undecodable(error, native_id, clause="VDI-BLE-04", payload=payload) from None
+    made = {"manufacturer": said.manufacturer, "model": said.model}
+    values = HealthValues(
+        link="ble",
+        link_quality=said.rssi_dbm,
+        battery_percent=said.battery_percent,
+        firmware=said.firmware,
+        details={name: told for name, told in made.items() if told},
+    )
+    return (
+        Reading(
+            native_id=native_id,
+            kind=DeviceKind.UNKNOWN,
+            type="link.changed",
+            values=values,
+            happened=False,
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from gateway.api.models import AlertView, EventView, FrameView, RemarkView, Step
 from gateway.model.alert import Alert
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.event import Event
+from gateway.model.forwarded import hop_of
 from gateway.model.frame import INTERNAL, Frame
 from gateway.model.trace import Trace, Verdict
 
@@ -16,7 +17,7 @@ SHOWN_BYTES = 4096
 SHOWN_DELIVERIES = 200
 _UNSENT = frozenset({DeliveryState.QUEUED, DeliveryState.FAILED, DeliveryState.SKIPPED})
 STEPS = ("transport", "journal", "decode", "normalise", "decide", "route", "commit", "deliver")
-_STEP_OF = {"answer": "decide", "receipt": "decide", "registry": "decide"}
+_STEP_OF = {"answer": "decide", "receipt": "decide", "registry": "decide", "forwarding": "decode"}
 _STOPS = frozenset(Verdict) - {Verdict.JUDGED}
 
 
@@ -105,7 +106,8 @@ def _passed(facts: _Facts, number: int, name: str) -> StepView:
 def _transport(facts: _Facts) -> str:
     frame = facts.frame
     sender = f", from {frame.source}" if frame.source else ""
-    return f"{frame.transport.value} {frame.channel}{sender}"
+    hop = hop_of(frame)
+    return f"{frame.transport.value} {frame.channel}{sender}{'; ' if hop else ''}{hop}"
 
 
 def _journal(facts: _Facts) -> str:

@@ -9,19 +9,26 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.conformance.ble.cases import CASES as GATT_CASES
+from gateway.conformance.ble.cases import DECLARED as GATT_DECLARED
+from gateway.conformance.ble.cases import held_to
+from gateway.conformance.ble.session import GattPlan
+from gateway.conformance.ble.session import conduct as conduct_gatt
 from gateway.conformance.case import Case
 from gateway.conformance.cases import CASES
-from gateway.conformance.declaration import read_declaration
+from gateway.conformance.declaration import Declaration, read_declaration
 from gateway.conformance.exclusions import read_exclusions
 from gateway.conformance.pics import CASES as PICS_CASES
 from gateway.conformance.probe import Address
 from gateway.conformance.progress import Progress
 from gateway.conformance.prompts import Terminal
-from gateway.conformance.report import file_digest, read_report
+from gateway.conformance.report import Report, file_digest, read_report
 from gateway.conformance.requirements import as_csv, as_markdown, requirements
 from gateway.conformance.session import Plan, conduct, server_tls
 from gateway.conformance.statement import (
+    Grade,
     digests_of,
     grade_of,
     key_id,
@@ -36,8 +43,11 @@ from gateway.conformance.verdict import Verdict
 from gateway.conformance.written import JSON_FILE, STATEMENT_FILE, summary, write_forms, write_json
 from gateway.contract import ConfigurationError
 from gateway.contract.clauses import clauses_of
+from gateway.transports.ble.radio import Radio
 
 VERSION = "v1"
+OVER = "mqtt"
+"""The transport that the kit speaks."""
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1}
 UNDECIDED = 3
@@ -71,6 +81,8 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
     certificate_key: Annotated[Path | None, typer.Option(help="TLS for the device: key, PEM.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run these cases only: no pass then.")] = None,
     exclusions: Annotated[Path | None, typer.Option(help="Instead of the kit's own list.")] = None,
+    ble: Annotated[str | None, typer.Option(help="Over Bluetooth: the device's address or name.")] = None,
+    adapter: Annotated[str | None, typer.Option(help="Bluetooth adapter, as hci0.")] = None,
     *,
     prompts: Annotated[bool, typer.Option(help="Whether somebody stands beside the device.")] = True,
     lang: Lang = "sv",
@@ -79,19 +91,38 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
 ) -> None:
     """Run every case that concerns the device; exit 0 pass, 1 fail, 3 undecided."""
     signing = read_private(sign_with) if sign_with is not None else None
-    declared = read_declaration(declaration)
-    plan = Plan(
-        declaration=declared,
-        cases=_chosen(only),
-        clauses=clauses_of(VERSION),
-        listen=_door(listen, certificate, certificate_key),
-        broker=_broker(broker, broker_ca),
-        exclusions=read_exclusions(exclusions),
-        prompter=Terminal(sys.stderr, sys.stdin, lang) if prompts and declared.tester.by == "none" else None,
-    )
-    out.mkdir(parents=True, exist_ok=True)
+    declared = _reached(read_declaration(declaration), ble)
     progress = Progress(sys.stderr, lang)
-    found = asyncio.run(conduct(plan, progress.told, lambda port: progress.listening(plan.listen.host, port)))
+    left_out = read_exclusions(exclusions)
+    prompter = Terminal(sys.stderr, sys.stdin, lang) if prompts and declared.tester.by == "none" else None
+    if ble is not None:
+        gatt = GattPlan(
+            declaration=declared,
+            cases=_chosen(only, GATT_CASES),
+            clauses=held_to(VERSION),
+            radio=Radio(adapter),
+            exclusions=left_out,
+            prompter=prompter,
+        )
+        running = conduct_gatt(gatt, progress.told)
+    else:
+        plan = Plan(
+            declaration=declared,
+            cases=_chosen(only, CASES),
+            clauses=clauses_of(VERSION, OVER),
+            listen=_door(listen, certificate, certificate_key),
+            broker=_broker(broker, broker_ca),
+            exclusions=left_out,
+            prompter=prompter,
+        )
+        running = conduct(plan, progress.told, lambda port: progress.listening(plan.listen.host, port))
+    out.mkdir(parents=True, exist_ok=True)
+    found = asyncio.run(running)
+    _written(found, out, signing, grade)
+    raise typer.Exit(EXIT.get(found.verdict, UNDECIDED))
+
+
+def _written(found: Report, out: Path, signing: Ed25519PrivateKey | None, grade: Grade) -> None:
     data = write_json(found, out)
     write_forms(found, out)
     if signing is not None:
@@ -99,7 +130,17 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
     for line in summary(found):
         typer.echo(line)
     typer.echo(f"{out / JSON_FILE} and its other forms")
-    raise typer.Exit(EXIT.get(found.verdict, UNDECIDED))
+
+
+def _reached(declared: Declaration, ble: str | None) -> Declaration:
+    """Return the declaration with the address that was given; ConfigurationError for one without MQTT."""
+    if ble is not None:
+        return declared.model_copy(
+            update={"connection": declared.connection.model_copy(update={"address": ble})}
+        )
+    if not declared.pics.mqtt:
+        raise ConfigurationError("pics.mqtt: found none; allowed: a version of MQTT, or a run with --ble")
+    return declared
 
 
 @app.command("list")
@@ -107,15 +148,18 @@ def list_cases(
     declaration: Annotated[
         Path | None, typer.Option("--declaration", "-d", help="Mark what is left out.")
     ] = None,
+    *,
+    ble: Annotated[bool, typer.Option("--ble", help="The cases over Bluetooth.")] = False,
 ) -> None:
     """List every case with its clauses, and every clause that no case tests."""
+    cases, first = (GATT_CASES, GATT_DECLARED) if ble else (CASES, PICS_CASES)
     declared = read_declaration(declaration) if declaration is not None else None
-    for case in (*PICS_CASES, *CASES):
+    for case in (*first, *cases):
         why = case.unfit(declared) if declared is not None else ""
         left = f"  (not applicable: {why})" if why else ""
         typer.echo(f"{case.id:14} {case.drive.value:8} {', '.join(case.clauses)}: {case.en}{left}")
-    tested = {clause for case in CASES for clause in case.clauses}
-    for clause in clauses_of(VERSION):
+    tested = {clause for case in cases for clause in case.clauses}
+    for clause in clauses_of(VERSION, "ble" if ble else OVER):
         if clause.id not in tested:
             typer.echo(f"{'no case':14} {clause.level:8} {clause.id}: {clause.en}")
 
@@ -127,9 +171,12 @@ def list_requirements(
     form: Annotated[
         Literal["markdown", "csv"], typer.Option("--format", help="What is printed.")
     ] = "markdown",
+    *,
+    ble: Annotated[bool, typer.Option("--ble", help="On a device over Bluetooth.")] = False,
 ) -> None:
     """Print the clauses as requirements for a tender, each with the case that verifies it."""
-    found = requirements(clauses_of(VERSION), CASES, language, kind)
+    asked, cases = (held_to(VERSION), GATT_CASES) if ble else (clauses_of(VERSION, OVER), CASES)
+    found = requirements(asked, cases, language, kind)
     text = as_csv(found, language) if form == "csv" else as_markdown(found, language, VERSION)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.flush()
@@ -198,10 +245,10 @@ def verify(
         typer.echo(f"  {name}  sha256 {digest}")
 
 
-def _chosen(only: Sequence[str] | None) -> Sequence[Case]:
+def _chosen(only: Sequence[str] | None, cases: Sequence[Case]) -> Sequence[Case]:
     if not only:
-        return CASES
-    known = {case.id: case for case in CASES}
+        return cases
+    known = {case.id: case for case in cases}
     if unknown := sorted(set(only) - set(known)):
         raise ConfigurationError(f"--only: found {unknown[0]!r}; allowed: an id of `vaka conform list`")
     return [known[name] for name in only]

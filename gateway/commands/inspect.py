@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.contract import ConfigurationError
+from gateway.model.forwarded import hop_of
 from gateway.model.frame import Frame
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.state_reader import StateReader
@@ -40,6 +41,7 @@ def trace_frame(data_dir: Path, position: int) -> Iterator[str]:
         frame = found[0]
         size = len(frame.payload)
         yield f"1 transport  {frame.transport} {frame.channel!r} by {frame.ingress or '-'}, {size} bytes"
+        yield from _hop(frame)
         yield f"2 journal    position {position}, received {frame.received_at.isoformat()}"
         yield from _walked(store, position)
     finally:
@@ -57,6 +59,12 @@ def newest_remarks(data_dir: Path, limit: int) -> Iterator[str]:
             yield f"{where}  {remark.reason}{clause}"
     finally:
         store.close()
+
+
+def _hop(frame: Frame) -> Iterator[str]:
+    """Say of a forwarded frame who heard it, when and by which of its ways."""
+    if told := hop_of(frame):
+        yield f"1 edge       {told}"
 
 
 def _walked(store: StateReader, position: int) -> Iterator[str]:

@@ -10,26 +10,23 @@ import mqtt5
 import msgspec
 
 from gateway.conformance.declaration import Declaration
+from gateway.conformance.driving import Driving
 from gateway.conformance.granting import Granting
 from gateway.conformance.ports import (
-    Answer,
-    CannotDriveError,
     Counterpart,
     Faults,
     Prompter,
-    Said,
     Swallowing,
     UpperTester,
 )
 from gateway.conformance.record import Direction, Fate, Record, Seen
-from gateway.conformance.sentences import asking
 from gateway.contract import Clock
 
 BREATH_S = 0.4
 """A device that says nothing for so long has said what it had to say."""
 
 
-class Bench:
+class Bench(Driving):
     """One device, and everything around it. Times are seconds on the loop's clock, which may be virtual."""
 
     def __init__(  # noqa: PLR0917 - the ports it joins, each once
@@ -42,11 +39,11 @@ class Bench:
         tester: UpperTester | None = None,
         prompter: Prompter | None = None,
     ) -> None:
-        self.declaration = declaration
+        super().__init__(declaration, tester, prompter)
         self.record = record
         self.faults = faults
         self.clock = clock
-        self._side, self._tester, self._prompter = side, tester, prompter
+        self._side = side
         self._began_at = clock.now() - timedelta(seconds=record.now_s())
         self._revisions = count(1)
         self._commands = count(1)
@@ -71,6 +68,16 @@ class Bench:
         """Return the first event of that word from `since` on that is new; None if too late."""
         known = {seen.body.get("id") for seen in self.record.until(since) if seen.branch == "event"}
         return await self.wait(within_s, since, word=word, test=lambda seen: seen.body.get("id") not in known)
+
+    def calm(self) -> None:
+        """End every fault."""
+        self.faults.calm()
+
+    async def settle(self) -> None:
+        """Let the device come back before the next case; whether it must is for the case to judge."""
+        self.calm()
+        await self.link()
+        await self.quiet()
 
     async def quiet(self) -> None:
         """Wait until the device has said what it had to say: a breath long nothing new, and not for ever."""
@@ -188,48 +195,6 @@ class Bench:
         await self.listening()
         payload = values if isinstance(values, bytes) else msgspec.json.encode(values)
         await self._side.publish(branch, payload, retain=retain)
-
-    # -- the device is driven
-
-    async def trigger(self, word: str, after_s: float = 0, **data: Any) -> None:
-        """Have the device do what makes it say that word, in `after_s` seconds; may raise CannotDriveError.
-
-        Order it before the link is cut when the hook itself needs the link (an upper tester by MQTT).
-        """
-        values: dict[str, Any] = {"type": word}
-        if after_s:
-            values["after_s"] = after_s
-        if data:
-            values["data"] = data
-        await self.drive("event", values)
-
-    async def reset(self, after_s: float = 0) -> None:
-        """Have the device's power cut and given back; its memory that survives that is its own affair."""
-        await self.drive("reset", {"after_s": after_s} if after_s else {})
-
-    async def battery(self, percent: float) -> None:
-        """Have the device believe that its battery is at that charge."""
-        await self.drive("battery", {"percent": percent})
-
-    async def clock_shift(self, offset_s: float | None) -> None:
-        """Have the device's clock go wrong by so much; None: it is not set any more; 0: it is right again."""
-        await self.drive("clock", {"unset": True} if offset_s is None else {"offset_s": offset_s})
-
-    async def drive(self, action: str, values: Mapping[str, Any]) -> None:
-        """Do one thing to the device, by its hook, else by the person; CannotDriveError if neither can."""
-        if self._tester is not None and action in self._tester.actions:
-            await self._tester.do(action, values)
-            return
-        await self.prompt(asking(action, values))
-
-    async def prompt(self, what: Said, within_s: float | None = None) -> None:
-        """Ask the person beside the device to do something; CannotDriveError if it was not done in time."""
-        if self._prompter is None:
-            raise CannotDriveError(f"no upper tester and nobody to ask: {what.en}")
-        limit = self.declaration.pixit.person_s if within_s is None else within_s
-        answer = await self._prompter.ask(what, limit)
-        if answer is not Answer.DONE:
-            raise CannotDriveError(f"the tester's answer was {answer}: {what.en}")
 
 
 def matching(

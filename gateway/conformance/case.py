@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from gateway.conformance.bench import Bench
 from gateway.conformance.declaration import Declaration
 from gateway.conformance.verdict import Finding
 from gateway.model.vocabulary import DeviceKind
@@ -22,7 +22,8 @@ class Drive(StrEnum):
     OPERATE = "operate"
 
 
-Run = Callable[[Bench], Awaitable[Finding | Sequence[Finding]]]
+Run = Callable[[Any], Awaitable[Finding | Sequence[Finding]]]
+"""What a case does with the bench of its transport."""
 
 
 @dataclass(frozen=True, kw_only=True)

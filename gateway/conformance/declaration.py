@@ -44,13 +44,17 @@ class DeviceSection(Section):
 
 
 class ConnectionSection(Section):
-    """How the device comes to us: its place in the topics, and its login at the served counterpart."""
+    """How the device comes to us: its place in the topics, and its login at the served counterpart.
+
+    Over Bluetooth we come to the device instead: `address` is where it advertises, as the system writes it.
+    """
 
     tenant: Name
     device: Name
     username: str = ""
     password: SecretStr = SecretStr("")
     client_id: str = ""
+    address: str = Field("", max_length=64)
 
     @property
     def native_id(self) -> str:
@@ -71,7 +75,7 @@ class PicsSection(Section):
     was operated.
     """
 
-    mqtt: tuple[Literal["3.1.1", "5"], ...] = Field(min_length=1)
+    mqtt: tuple[Literal["3.1.1", "5"], ...] = ()
     tls: bool = False
     events: Words
     telemetry: bool = False
@@ -128,6 +132,12 @@ class Declaration(Section):
     pics: PicsSection
     pixit: PixitSection = PixitSection()
     tester: TesterSection = TesterSection()
+
+    @model_validator(mode="after")
+    def _speaks(self) -> Self:
+        if not self.pics.mqtt and not self.connection.address:
+            fault("pics.mqtt", "none", "a version of MQTT, or connection.address of a Bluetooth device")
+        return self
 
     @property
     def flags(self) -> frozenset[str]:

@@ -102,7 +102,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return sum(one.level == level and one.verdict is verdict for one in self.clauses)
 
 
-def report_of(run: Run, began_at: datetime, counterpart: str) -> Report:
+def report_of(run: Run, began_at: datetime, counterpart: str, interface: str = INTERFACE) -> Report:
     """Return the report of a run that has ended."""
     declared, record = run.bench.declaration, run.bench.record
     device = declared.device
@@ -111,6 +111,7 @@ def report_of(run: Run, began_at: datetime, counterpart: str) -> Report:
         digests["firmware"] = file_digest(device.firmware_file)
     cases = tuple(_case(one.case.id, one) for one in run.tried)
     return Report(
+        interface=interface,
         verdict=run.verdict(),
         device=Device(device.vendor, device.product, device.firmware, device.kind.value, device.serial),
         kit=Kit(version("vaka"), kit_digest(), len(run.cases)),

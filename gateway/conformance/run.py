@@ -7,11 +7,11 @@ from typing import Literal, Protocol
 import msgspec
 
 from gateway.conformance import pics
-from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.declaration import Declaration
 from gateway.conformance.exclusions import Exclusion
 from gateway.conformance.ports import CannotDriveError
+from gateway.conformance.record import Record
 from gateway.conformance.verdict import (
     Finding,
     Ledger,
@@ -21,6 +21,34 @@ from gateway.conformance.verdict import (
     not_executed,
     overall,
 )
+from gateway.contract import Clock
+
+
+class Stand(Protocol):
+    """What a run needs of a bench, whatever the device speaks over."""
+
+    @property
+    def declaration(self) -> Declaration:
+        """What the vendor says of the device."""
+        ...
+
+    @property
+    def record(self) -> Record:
+        """All that was seen."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The wall clock."""
+        ...
+
+    def calm(self) -> None:
+        """End every fault that a case made."""
+        ...
+
+    async def settle(self) -> None:
+        """Let the device come back and say what it had to say."""
+        ...
 
 
 class Requirement(Protocol):
@@ -81,17 +109,19 @@ class Run:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: Stand,
         cases: Iterable[Case],
         clauses: Iterable[Requirement],
         exclusions: Iterable[Exclusion] = (),
         told: Told = lambda *_: None,
+        *,
+        declared: tuple[Case, Case] = pics.CASES,
     ) -> None:
         self.bench = bench
         self.tried: list[Tried] = []
         self.exclusions = tuple(exclusions)
         self._excluded = {one.case: one for one in self.exclusions}
-        first, last = pics.CASES
+        first, last = declared
         mixed = list(cases)
         watching = [case for case in mixed if case.drive is Drive.WATCH]
         self.cases = [first, *(case for case in mixed if case.drive is not Drive.WATCH), *watching, last]
@@ -142,7 +172,7 @@ class Run:
             return (not_executed(f"excluded by challenge {excluded.challenge}: {excluded.reason}"),)
         try:
             if case.drive is not Drive.WATCH and self.tried:
-                await self._settle()
+                await self.bench.settle()
             async with asyncio.timeout(case.within_s):
                 found = await case.run(self.bench)
         except CannotDriveError as error:
@@ -152,14 +182,8 @@ class Run:
         except Exception as error:  # noqa: BLE001 - a case that fails blames nobody, and must not end the run
             return (inconclusive(f"the case itself failed: {error!r}"),)
         finally:
-            self.bench.faults.calm()
+            self.bench.calm()
         return (found,) if isinstance(found, Finding) else tuple(found) or (inconclusive("it found nothing"),)
-
-    async def _settle(self) -> None:
-        """Let the device come back before the next case; whether it must is for the case to judge."""
-        self.bench.faults.calm()
-        await self.bench.link()
-        await self.bench.quiet()
 
 
 def fits(cases: Iterable[Case], declaration: Declaration) -> list[tuple[Case, str]]:

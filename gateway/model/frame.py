@@ -39,6 +39,10 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     behind a broker). `fault` is the transport's own verdict when the bytes could not become a message
     at all: then `payload` holds the evidence. `position` is the journal's number for the frame, 0
     before it is journalled; it is also the frame's trace id.
+
+    `heard_by` is the home edge that heard it and passed it on (a device id), `heard_at` when, by the
+    edge's own clock, which only `heard_synced` says to be right. The journal keeps the edge's whole message
+    instead, so these are read from it anew.
     """
 
     transport: Transport
@@ -51,3 +55,11 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     duplicate: bool = False
     fault: str = ""
     position: int = 0
+    heard_by: str = ""
+    heard_at: datetime | None = None
+    heard_synced: bool = False
+
+    @property
+    def heard(self) -> datetime:
+        """When it was first heard on our side: by the edge, where its clock can be believed, else here."""
+        return self.heard_at if self.heard_at is not None and self.heard_synced else self.received_at

@@ -40,6 +40,13 @@ Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """Seconds since 1970-01-01T00:00:00Z (NumericDate of RFC 7519)."""
 
 
+BluetoothAddress = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$")]
+ProfileName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,32}$")]
+QueueBytes = Annotated[int, msgspec.Meta(ge=1 << 20, le=64 << 30)]
+QueueAge = Annotated[int, msgspec.Meta(ge=60, le=366 * 86_400)]
+"""Seconds."""
+
+
 class Envelope(msgspec.Struct, frozen=True, gc=False):
     """A CloudEvents 1.0 event in structured mode; `data` is left for the decoder of its type."""
 
@@ -168,6 +175,14 @@ class GrantKey(msgspec.Struct, frozen=True, omit_defaults=True):
     x: PublicKey
 
 
+class Radio(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A radio device that a home edge shall hear: its address, what it speaks, and who it must be."""
+
+    address: BluetoothAddress
+    profile: ProfileName
+    device: Identity | None = None
+
+
 def _listed(longest: int = MAX_LIST) -> msgspec.Meta:
     return msgspec.Meta(max_length=longest)
 
@@ -186,3 +201,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     doses: Annotated[tuple[Dose, ...], _listed()] = ()
     looks: Annotated[tuple[Look, ...], _listed()] = ()
     grant_keys: Annotated[tuple[GrantKey, ...], _listed(8)] = ()
+    queue_bytes: QueueBytes | None = None
+    queue_age_s: QueueAge | None = None
+    radios: Annotated[tuple[Radio, ...], _listed()] = ()

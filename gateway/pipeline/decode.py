@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.contract import Adapter, Undecodable
-from gateway.model.frame import MAX_PAYLOAD_BYTES, Frame, Transport
+from gateway.model.forwarded import ADAPTER, Forwarded, edge_of, longest, read_forwarded
+from gateway.model.frame import Frame, Transport
 from gateway.model.reading import Ignored, Reading
 
 WEBHOOK_PREFIX = "/in/"
@@ -13,13 +14,18 @@ WEBHOOK_PREFIX = "/in/"
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """What a frame said; a `failure` sends it to quarantine, and `native_id` may still name the device."""
+    """What a frame said; a `failure` sends it to quarantine, and `native_id` may still name the device.
+
+    Of a frame that a home edge passed on, `edge` is the edge's native id and `forwarded` what it told.
+    """
 
     adapter: str = ""
     items: Sequence[Reading | Ignored] = ()
     failure: str = ""
     clause: str = ""
     native_id: str = ""
+    edge: str = ""
+    forwarded: Forwarded | None = None
 
 
 NOTHING = Decoded()
@@ -75,11 +81,29 @@ def decode(frame: Frame, table: AdapterTable) -> Decoded:
     if frame.fault:
         clause, _, reason = frame.fault.partition(": ")
         return Decoded(failure=reason or frame.fault, clause=clause if reason else "transport")
-    if len(frame.payload) > MAX_PAYLOAD_BYTES:
+    allowed = longest(frame.channel)
+    if len(frame.payload) > allowed:
         return Decoded(
-            failure=f"payload of {len(frame.payload)} bytes, allowed {MAX_PAYLOAD_BYTES}",
+            failure=f"payload of {len(frame.payload)} bytes, allowed {allowed}",
             clause="VDI-MQTT-LIMIT",
         )
+    edge = edge_of(frame.channel)
+    return _forwarded(frame, edge, table) if edge else _read(frame, table)
+
+
+def _forwarded(frame: Frame, edge: str, table: AdapterTable) -> Decoded:
+    """Read the frame within an edge's message."""
+    try:
+        told = read_forwarded(frame.payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
+        return Decoded(ADAPTER, (), f"no envelope of a forwarded frame: {error}", "edge", edge, edge)
+    if edge_of(told.channel):
+        return Decoded(ADAPTER, (), "an edge does not forward what another forwarded", "edge", edge, edge)
+    inner = decode(told.frame(frame, edge), table)
+    return msgspec.structs.replace(inner, edge=edge, forwarded=told)
+
+
+def _read(frame: Frame, table: AdapterTable) -> Decoded:
     channel = frame.channel
     if frame.transport is Transport.HTTP:
         channel = channel.removeprefix(WEBHOOK_PREFIX)

@@ -17,15 +17,20 @@ GRACE = 1.5
 
 
 def hear(status: DeviceStatus, frame: Frame, enrolment: Enrolment) -> None:
-    """Note that the device was heard, and how long it had been silent past what it promised."""
+    """Note that the device was heard, and by which way in."""
+    spoke(status, frame.heard, enrolment)
+    status.ingress = frame.ingress
+
+
+def spoke(status: DeviceStatus, heard: datetime, enrolment: Enrolment) -> None:
+    """Note when a device was heard, and how long it had been silent past what it promised."""
     before = status.last_seen_at
     if before is None or status.watched_since is None:
-        status.watched_since = status.watched_since or frame.received_at
+        status.watched_since = status.watched_since or heard
     elif enrolment.heartbeat_s is not None:
-        silent_s = (frame.received_at - before).total_seconds() - GRACE * enrolment.heartbeat_s
+        silent_s = (heard - before).total_seconds() - GRACE * enrolment.heartbeat_s
         status.silent_s += max(0.0, silent_s)
-    status.last_seen_at = frame.received_at
-    status.ingress = frame.ingress
+    status.last_seen_at = heard if before is None else max(before, heard)
 
 
 def note(state: State, watched: Watched, reading: Reading, frame: Frame) -> None:

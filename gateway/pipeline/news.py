@@ -21,13 +21,15 @@ LINK_SKEW = timedelta(seconds=60)
 the device's; only an "online" or "offline" older than this is history."""
 ANCIENT_AFTER = timedelta(days=366)
 """A device time older than this says that the clock is wrong, not that the event is."""
+AHEAD_AFTER = timedelta(minutes=5)
+"""A time further ahead than this says the same."""
 
 
 class Hearing:
     """One reading of one enrolled device, with what we knew of the device before.
 
     `said_at` is when the device says that it happened; `at` is what its place among the states is
-    judged by: the same, or its receipt where the device's clock cannot be believed.
+    judged by: the same, or when it was heard where the device's clock cannot be believed.
     """
 
     __slots__ = ("frame", "reading", "said_at", "status", "word")
@@ -37,18 +39,18 @@ class Hearing:
         self.frame = frame
         self.reading = reading
         self.word: EventType = VOCABULARY[reading.type]
-        self.said_at: datetime = reading.occurred_at or frame.received_at
+        self.said_at: datetime = reading.occurred_at or frame.heard
 
     @property
     def at(self) -> datetime:
         """The moment that a state is entered by."""
-        received_at, said_at = self.frame.received_at, self.said_at
+        heard_at, said_at = self.frame.heard, self.said_at
         believed = (
             self.reading.clock is ClockQuality.SYNCED
-            and received_at - ANCIENT_AFTER < said_at < received_at
-            and not (self.word.slot == "link" and received_at - said_at < LINK_SKEW)
+            and heard_at - ANCIENT_AFTER < said_at < heard_at
+            and not (self.word.slot == "link" and heard_at - said_at < LINK_SKEW)
         )
-        return said_at if believed else received_at
+        return said_at if believed else heard_at
 
     @property
     def stale(self) -> bool:
@@ -75,19 +77,27 @@ def sent_again(hearing: Hearing) -> bool:
     reading, frame = hearing.reading, hearing.frame
     if reading.packet:
         before = _last_heard(hearing, f"packet {reading.packet}:{reading.type}")
-        return before is not None and frame.received_at - before <= PACKET_WINDOW
+        return before is not None and abs(_heard_in(frame) - before) <= PACKET_WINDOW
     if reading.key or not reading.happened or reading.type in NEVER_TAKEN_FOR_A_REPEAT:
         return False
     digest = blake2b(frame.payload, key=frame.channel.encode()[:64], digest_size=8).hexdigest()
     before = _last_heard(hearing, f"{digest}:{reading.type}")
-    return frame.duplicate and before is not None and frame.received_at - before <= REPEAT_WINDOW
+    return frame.duplicate and before is not None and abs(_heard_in(frame) - before) <= REPEAT_WINDOW
+
+
+def _heard_in(frame: Frame) -> datetime:
+    """Return the moment by which frames lie apart: an edge's clock tells that even where it is wrong.
+
+    A backlog of hours comes in one second; by its receipt every message would seem to be the one before.
+    """
+    return frame.heard_at or frame.received_at
 
 
 def _last_heard(hearing: Hearing, mark: str) -> datetime | None:
     """Return when the device last sent what a mark stands for, and remember that it did now."""
     recent = dict(hearing.status.recent)
     before = recent.pop(mark, None)
-    recent[mark] = hearing.frame.received_at
+    recent[mark] = _heard_in(hearing.frame)
     while len(recent) > RECENT_PAYLOADS:
         recent.pop(next(iter(recent)))
     hearing.status.recent = recent

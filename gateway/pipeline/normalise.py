@@ -14,7 +14,7 @@ from gateway.pipeline.commanding import outcome
 from gateway.pipeline.decode import Decoded
 from gateway.pipeline.health import hear, late, note
 from gateway.pipeline.meaning import as_happening, as_level, repeated
-from gateway.pipeline.news import ANCIENT_AFTER, Hearing, sent_again, why_not_news
+from gateway.pipeline.news import AHEAD_AFTER, ANCIENT_AFTER, Hearing, sent_again, why_not_news
 from gateway.pipeline.state import State, Watched
 
 SENT_BEFORE = "the same event was received before"
@@ -22,7 +22,7 @@ ANCIENT_AFTER_S = ANCIENT_AFTER.total_seconds()
 NO_TIME = datetime.fromtimestamp(0, UTC)
 MAX_DISCOVERED = 10_000
 """Discovered devices kept by name; past it new ones are only traced, so that noise cannot fill memory."""
-FUTURE_AFTER_S = 300.0
+FUTURE_AFTER_S = AHEAD_AFTER.total_seconds()
 """A device time further ahead than this says that the clock is wrong, not that the event is."""
 
 

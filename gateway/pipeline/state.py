@@ -19,6 +19,7 @@ from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument
 from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace
 from gateway.pipeline.checks import Checks
+from gateway.pipeline.edges import Edges
 from gateway.pipeline.equipment import Equipment
 from gateway.pipeline.owned import Owned
 from gateway.pipeline.people import People
@@ -87,6 +88,7 @@ class State:
         self.people = People(snapshot.records, self.put_record)
         self.contexts = self.people.contexts
         self.equipment = Equipment(snapshot.records, self.put_record)
+        self.edges = Edges(snapshot.records, self.put_record)
         self.owned = Owned(snapshot.records, self.put_record)
         self.checks = Checks(snapshot.records, self.put_record)
         self.reach = self.people.reach

@@ -25,6 +25,7 @@ from gateway.pipeline.decide import (
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
 from gateway.pipeline.delivering import overdue, settle
 from gateway.pipeline.findings import Finding
+from gateway.pipeline.forwarding import alive, opened, repeat
 from gateway.pipeline.handover import at_work, change_of_hours, expect, hand_on_changed
 from gateway.pipeline.normalise import doubtful, normalise
 from gateway.pipeline.owned import joined
@@ -96,6 +97,14 @@ class Walk:
     def _device(
         self, state: State, frame: Frame, decoded: Decoded, known: frozenset[str], processed_at: datetime
     ) -> None:
+        if decoded.edge:
+            heard = opened(state.registry, state.edges, frame, decoded)
+            if heard is None:
+                state.trace(repeat(frame, decoded))
+                return
+            frame, decoded = heard
+        if frame.heard_by:
+            alive(state, frame)
         if decoded.failure:
             self._reject(state, frame, decoded)
             return

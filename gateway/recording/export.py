@@ -13,6 +13,8 @@ from gateway.contract import ConfigurationError, Refused
 from gateway.model.alert import Alert, AlertEntry
 from gateway.model.frame import INTERNAL, Frame, Transport
 from gateway.model.synthetic import BUTTON, SYNTHETIC
+from gateway.pipeline.edges import Edges
+from gateway.pipeline.forwarding import opened
 from gateway.pipeline.walk import OF_PEOPLE, Walk
 from gateway.recording.file import RecordingFile
 from gateway.recording.form import (
@@ -92,6 +94,10 @@ def export(folder: Path, out: Path, wanted: Wanted, walk: Walk, progress: Progre
         journal.close()
 
 
+def _nowhere(_key: str, _body: bytes | None) -> None:
+    """Keep no record: an export changes nothing."""
+
+
 class _Export:
     def __init__(self, journal: SqliteJournal, store: StateReader, wanted: Wanted, walk: Walk) -> None:
         self._journal, self._store, self._wanted, self._walk = journal, store, wanted, walk
@@ -102,6 +108,7 @@ class _Export:
         self._readings = Readings(self._names, places)
         self._inside = Inside(self._names, self._registries, adapters)
         self._held = Held(walk.manifests, was_refused(store))
+        self._edges = Edges({}, _nowhere)
         self._failed = store.failed_frames()
         self._alert = lru_cache(maxsize=4096)(store.alert)
 
@@ -207,7 +214,13 @@ class _Export:
         decoded = self._walk.read(frame)
         if any(getattr(item, "native_id", "") == BUTTON for item in decoded.items):
             return None
-        return self._readings.line(frame, decoded, self._held.registry)
+        registry = self._held.registry
+        if decoded.edge:
+            heard = opened(registry, self._edges, frame, decoded)
+            if heard is None:
+                return None  # an edge sent it again: it changed nothing
+            frame, decoded = heard
+        return self._readings.line(frame, decoded, registry)
 
     def _internal(self, frame: Frame) -> FrameLine | None:
         if frame.channel.startswith(OF_PEOPLE):

@@ -57,7 +57,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 class DeviceLine(_Line, frozen=True, kw_only=True, tag="device"):
     """What a device's frame said. `digest` tells equal payloads of devices without message ids.
 
-    `rejected` is the clause by which the frame went to quarantine, `device` who sent it then.
+    `rejected` is the clause by which the frame went to quarantine, `device` who sent it then. `heard_by` is
+    the home edge that passed it on, `heard_at` when that heard it; `heard_synced` says its clock was right.
     """
 
     n: int
@@ -70,6 +71,9 @@ class DeviceLine(_Line, frozen=True, kw_only=True, tag="device"):
     digest: str = ""
     rejected: str = ""
     device: str = ""
+    heard_by: str = ""
+    heard_at: datetime | None = None
+    heard_synced: bool = False
     said: tuple[Said, ...] = ()
 
 

@@ -58,6 +58,9 @@ class Readings:
             source=names.ref(frame.source) if frame.source in registry.devices else "",
             retained=frame.retained,
             duplicate=frame.duplicate,
+            heard_by=names.ref(frame.heard_by) if frame.heard_by else "",
+            heard_at=frame.heard_at,
+            heard_synced=frame.heard_synced,
         )
         if decoded.failure:
             device = registry.device_named(decoded.adapter, decoded.native_id)

@@ -32,6 +32,9 @@ def of_device(line: DeviceLine) -> tuple[Frame, Decoded]:
         retained=line.retained,
         duplicate=line.duplicate,
         position=line.n,
+        heard_by=line.heard_by,
+        heard_at=line.heard_at,
+        heard_synced=line.heard_synced,
     )
     if line.rejected:
         failure = f"rejected by {line.rejected}"

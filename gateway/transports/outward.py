@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from gateway.transports.ble import BleTransport
 from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
 
@@ -24,5 +25,15 @@ def by_broker(client: BrokerClient) -> Publish:
     async def put(topic: str, payload: bytes, retain: bool, expiry_s: float | None) -> int:  # noqa: FBT001 - the port has it so
         await client.publish(topic, payload, retain=retain, expiry_s=expiry_s)
         return 1
+
+    return put
+
+
+def by_ble(transport: BleTransport) -> Publish:
+    """Return how a message goes to devices on Bluetooth: when they are connected, and until it expires."""
+
+    async def put(topic: str, payload: bytes, retain: bool, expiry_s: float | None) -> int:  # noqa: FBT001 - the port has it so
+        del expiry_s  # it is sent at once or not at all
+        return await transport.publish(topic, payload, retain=retain)
 
     return put

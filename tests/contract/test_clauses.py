@@ -15,7 +15,7 @@ from gateway.contract import ConfigurationError
 from gateway.contract.clauses import Clause, clauses_of, read_file
 from gateway.model.vocabulary import DeviceKind
 
-CLAUSES = clauses_of("v1")
+CLAUSES = clauses_of("v1", "mqtt")
 ROOT = Path(__file__).parents[2]
 WHOLE = {
     "id": "VDI-EVT-99",

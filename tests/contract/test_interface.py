@@ -37,7 +37,7 @@ RECEIVED = datetime(2026, 2, 3, 20, 15, tzinfo=UTC)
 V1 = VERSIONS["v1"]
 AGAIN = "run scripts/interface-docs"
 MESSAGES = ("Envelope", "Status", "Measurement", "Batch", "Command", "Grant", "Result", "Config")
-PARTS = ("Geofence", "Dose", "Look", "GrantKey")
+PARTS = ("Geofence", "Dose", "Look", "GrantKey", "Radio")
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.config import Settings
 from gateway.contract import ConfigurationError
 from gateway.preflight import examine
-from gateway.wiring import Gateway, PartFailedError
+from gateway.service.parts import PartFailedError
+from gateway.wiring import Gateway
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.listener_kit import certificates
 from tests.integration.loads import make_town

@@ -33,6 +33,17 @@ BROKEN = {
         "broker.0.url",
         "'mqtt://***@broker.example:1883'",
     ),
+    "a Bluetooth address that is none": (
+        '[[ble.device]]\naddress = "F0:00"\nprofile = "vaka"\n',
+        "ble.device.0.address",
+        "'F0:00'",
+    ),
+    "two Bluetooth devices with one address": (
+        2 * '[[ble.device]]\naddress = "f0:00:00:00:00:01"\nprofile = "vaka"\n',
+        "ble.device.address",
+        "'F0:00:00:00:00:01' more than once",
+    ),
+    "an adapter that no system has": ('[ble]\nadapter = "usb0"\n', "ble.adapter", "'usb0'"),
     "a broker address that is not MQTT": (
         BROKER.format(name="a", url="http://broker.example"),
         "broker.0.url",

@@ -12,6 +12,7 @@ from gateway.contract.errors import ConfigurationError
 from gateway.model.vocabulary import DeviceKind
 
 VERSIONS = ("v1",)
+TRANSPORTS = ("mqtt", "ble")
 _Words = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 
 
@@ -33,14 +34,20 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     since: str = "1.0"
     profile: tuple[DeviceKind, ...] = ()
 
+    @property
+    def over(self) -> str:
+        """The one transport that it is about, mqtt or ble; "" for any."""
+        group = self.id.split("-")[1].lower()
+        return group if group in TRANSPORTS else ""
+
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clause: tuple[Clause, ...]
 
 
 @cache
-def clauses_of(version: str) -> tuple[Clause, ...]:
-    """Return the clauses of a version by their ids, none for one that is not known.
+def clauses_of(version: str, over: str = "") -> tuple[Clause, ...]:
+    """Return the clauses of a version, or those for one transport; none for a version that is not known.
 
     ConfigurationError names the file, the clause and the key of what is wrong.
     """
@@ -51,7 +58,8 @@ def clauses_of(version: str) -> tuple[Clause, ...]:
     names = [clause.id for clause in read]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"{version}: clause {twice[0]} stands there twice; allowed: once")
-    return tuple(sorted(read, key=_order))
+    wanted = [clause for clause in read if not over or clause.over in {"", over}]
+    return tuple(sorted(wanted, key=_order))
 
 
 def read_file(path: Traversable) -> tuple[Clause, ...]:
@@ -62,7 +70,7 @@ def read_file(path: Traversable) -> tuple[Clause, ...]:
         raise ConfigurationError(f"{path.name}: {error}") from error
 
 
-_GROUPS = ("MQTT", "ENC", "EVT", "STA", "TEL", "RES", "CMD", "CFG", "LOCK", "GPS", "SOC", "MED", "CAM")
+_GROUPS = ("MQTT", "BLE", "ENC", "EVT", "STA", "TEL", "RES", "CMD", "CFG", "LOCK", "GPS", "SOC", "MED", "CAM")
 
 
 def _order(clause: Clause) -> tuple[int, str]:

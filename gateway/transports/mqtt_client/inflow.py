@@ -9,6 +9,7 @@ from mqtt5 import PublishPacket
 
 from gateway.config import BrokerSettings
 from gateway.contract import Intake
+from gateway.model.forwarded import longest
 from gateway.model.frame import MAX_PAYLOAD_BYTES, Frame, Transport
 from gateway.transports.mqtt_client.packets import QOS2, acknowledgements, status_topic
 from gateway.transports.mqtt_client.standing import Standing
@@ -99,8 +100,8 @@ class Inflow:
 
     def _frame(self, packet: PublishPacket, received_at: datetime) -> Frame:
         payload, fault = packet.payload, ""
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            fault = f"payload of {len(payload)} bytes; allowed are {MAX_PAYLOAD_BYTES}"
+        if len(payload) > MAX_PAYLOAD_BYTES and len(payload) > longest(packet.topic):
+            fault = f"payload of {len(payload)} bytes; allowed are {longest(packet.topic)}"
             payload = payload[:EVIDENCE_BYTES]
         return Frame(
             Transport.MQTT,

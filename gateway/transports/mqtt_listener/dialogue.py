@@ -8,6 +8,7 @@ from typing import Any
 
 import mqtt5
 
+from gateway.model.forwarded import longest
 from gateway.model.frame import MAX_PAYLOAD_BYTES, Frame, Transport
 from gateway.transports.mqtt_codec import (
     MQTT_5,
@@ -205,8 +206,8 @@ class Dialogue:
                 _Bye.TOPIC_ALIAS_INVALID, "MQTT 5.0 section 3.3.2.3.4: no topic alias was allowed"
             )
             return True
-        if len(packet.payload) > MAX_PAYLOAD_BYTES:
-            found = f"payload of {len(packet.payload)} bytes, allowed {MAX_PAYLOAD_BYTES}"
+        if len(packet.payload) > longest(topic):
+            found = f"payload of {len(packet.payload)} bytes, allowed {longest(topic)}"
             fault = f"standard device interface, version 1, limits: {found}"
             self._violation(_Bye.PACKET_TOO_LARGE, fault, packet.payload, topic)
             return True

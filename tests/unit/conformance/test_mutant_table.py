@@ -18,7 +18,7 @@ from simulators.protocol.client import Login
 from simulators.protocol.loop import VirtualClock
 from simulators.protocol.network import NetworkLoop
 
-MUST = {clause.id: clause for clause in clauses_of("v1") if clause.level == "must"}
+MUST = {clause.id: clause for clause in clauses_of("v1", "mqtt") if clause.level == "must"}
 RIGHT = {"lock": "", "gps_alarm": "VDI-GPS-00", "social_alarm": "VDI-SOC-00"} | {
     "medication_dispenser": "VDI-MED-00",
     "camera": "VDI-CAM-00",
@@ -48,7 +48,7 @@ def standings(folder: Path, fault: str) -> dict[str, Standing]:
             device = Device(loop, START, Login(NAME, PASSWORD, PROBE_PORT), fault)
             bench = Bench(told, one.record, one.probe, one.served, VirtualClock(loop, START), device)
             device.on()
-            run = Run(bench, CASES, clauses_of("v1"))
+            run = Run(bench, CASES, clauses_of("v1", "mqtt"))
             await run.execute()
             device.off()
             return {standing.id: standing for standing in run.standings()}
@@ -82,5 +82,5 @@ def test_a_fault_is_caught_by_its_clause_and_blames_no_other(clause: str, tmp_pa
 
 def test_every_must_clause_has_a_case() -> None:
     tested = {clause for case in CASES for clause in case.clauses}
-    assert tested <= {clause.id for clause in clauses_of("v1")}
+    assert tested <= {clause.id for clause in clauses_of("v1", "mqtt")}
     assert tested >= MUST.keys()

@@ -19,8 +19,10 @@ from msgspec.structs import replace
 
 from gateway.model.alert import Alert, AlertEntry, Severity
 from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.forwarded import forwarded
 from gateway.model.frame import Frame, Transport
-from gateway.model.registry import Registry, RegistryDocument
+from gateway.model.registry import Device, Enrolment, Registry, RegistryDocument
+from gateway.model.vocabulary import DeviceKind
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_adapters, load_rules
@@ -41,6 +43,8 @@ STOPS_AT, STOPS_FOR = timedelta(minutes=95), timedelta(minutes=8)
 OUTAGE = timedelta(minutes=150)
 BOXED, REPLACED = "demo/disp-002", "demo/lock-007"
 """A device that the console enrols beside the file, and one that it replaces."""
+EDGE_HOME = "home-005"
+"""A home whose devices are heard by an edge."""
 CLOSES = {"real": 6, "false": 2, "technical": 1}
 
 
@@ -197,7 +201,35 @@ def frames_of(stage: Stage, end: datetime, seed: int) -> Iterator[tuple[datetime
 
 
 def town(homes: int = 20, seed: int = 1) -> RegistryDocument:
-    return make_municipality(homes, seed, since=START).document
+    document = make_municipality(homes, seed, since=START).document
+    tenant = next(one.tenant for one in document.home if one.id == EDGE_HOME)
+    name = f"{tenant}/edge"
+    edge = Device(id=name, tenant=tenant, adapter="vaka", native_id=name, kind=DeviceKind.GATEWAY)
+    enrolled = Enrolment(device=name, home=EDGE_HOME, since=START, heartbeat_s=600)
+    return msgspec.structs.replace(
+        document, device=(*document.device, edge), enrolment=(*document.enrolment, enrolled)
+    )
+
+
+def through_edge(
+    document: RegistryDocument, frames: Iterator[tuple[datetime, Frame]]
+) -> Iterator[tuple[datetime, Frame]]:
+    """Let one home's devices speak through its edge, which repeats some and once speaks for a stranger."""
+    edge = document.device[-1].native_id
+    theirs = {one.device for one in document.enrolment if one.home == EDGE_HOME}
+    stranger = next(one.device for one in document.enrolment if one.home != EDGE_HOME)
+    number = count(1)
+    for at, frame in frames:
+        if frame.source not in theirs and (frame.source != stranger or at < START + OUTAGE):
+            yield at, frame
+            continue
+        heard_at, n = frame.received_at, next(number)
+        synced = n % 7 > 0
+        told = forwarded(frame, heard_at, epoch="feedbeefcafe0001", number=n, synced=synced, high=False)
+        outer = Frame(Transport.MQTT, f"vaka/1/{edge}/frame", told, at, ingress="listener", source=edge)
+        yield at, outer
+        if n % 5 == 0:
+            yield at + timedelta(seconds=40), outer
 
 
 def evening(folder: Path, *, seed: int = 1, minutes: float = 240) -> Life:
@@ -210,7 +242,7 @@ def evening(folder: Path, *, seed: int = 1, minutes: float = 240) -> Life:
     for device in script.devices[:24]:
         device.plan(START + OUTAGE, device.go_down)
         device.plan(START + OUTAGE + timedelta(minutes=25), device.come_up)
-    for at, frame in frames_of(Stage(script.devices), end, seed):
+    for at, frame in through_edge(document, frames_of(Stage(script.devices), end, seed)):
         life.say(at, frame)
     for at, frame in [*inside(filed), *enrolments(document)]:
         life.say(at, frame)

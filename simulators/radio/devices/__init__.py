@@ -1,0 +1,1 @@
+"""Bluetooth LE peripherals as simulated devices, each written from its document alone."""

@@ -1,0 +1,73 @@
+"""A Bluetooth lock, an edge and a gateway, in processes of their own; the radio breaks, both are killed."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from edge_home import LOCK, EdgeProcess, logged_of, write_registry
+
+from simulators.radio.backend import GATEWAY_ADDRESS
+from simulators.radio.conditions import Conditions
+from simulators.radio.devices.lock import Lock
+from simulators.radio.hci_port import HciPort
+from simulators.radio.host import make_host
+from simulators.radio.medium import Medium
+from tests.integration.gateway_process import GatewayProcess
+
+EVENTS = int(os.environ.get("RADIO_EVENTS", "1000"))
+ADDRESS = "F0:00:00:00:00:01"
+
+
+async def until(condition: Callable[[], object], within_s: float = 120) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def edge_beside(folder: Path, gateway: GatewayProcess, port: int) -> EdgeProcess:
+    link = {"name": "main", "url": f"mqtt://127.0.0.1:{gateway.listener_port}"}
+    edge = EdgeProcess(folder, [link], ble={"enabled": True, "reconnect_max_s": 0.5})
+    edge.environment["VAKA_BLE__DEVICE"] = f'[{{address="{ADDRESS}", profile="vaka", device="{LOCK}"}}]'
+    bonds = str(folder / "bonds.json")
+    edge.program = (sys.executable, "-m", "tests.integration.edge_on_radio", str(port), bonds)
+    return edge
+
+
+def test_indications_come_once_and_in_order_through_kills_and_a_radio_that_breaks(tmp_path: Path) -> None:
+    async def life() -> None:
+        medium, chance = Medium(Conditions(supervision_timeout_s=1)), Random(5)
+        lock = Lock(lambda: make_host(medium, ADDRESS, "device"), LOCK, "SN-1")
+        await lock.power_on()
+        adapter = HciPort(medium, GATEWAY_ADDRESS)
+        port = await adapter.open()
+        edge = edge_beside(tmp_path, gateway, port)
+        edge.start()
+        try:
+            victims = {EVENTS // 3: edge, 2 * EVENTS // 3: gateway}
+            for number in range(1, EVENTS + 1):
+                lock.turn(locked=number % 2 == 0)
+                if chance.random() < 8 / EVENTS:
+                    await lock.power_cut()
+                    await lock.power_on()
+                if number in victims:
+                    await until(lambda number=number: len(logged_of(gateway, LOCK)) > number // 2)
+                    victims[number].kill()
+                    await asyncio.to_thread(victims[number].start)
+                await asyncio.sleep(0.01)
+            await until(lambda: len(logged_of(gateway, LOCK)) == EVENTS)
+            await until(lambda: len(lock.memory) == 0)
+        finally:
+            await asyncio.to_thread(edge.stop)
+            await adapter.close()
+            await lock.power_cut()
+        assert logged_of(gateway, LOCK) == list(range(1, EVENTS + 1))
+
+    gateway = GatewayProcess(tmp_path, registry=str(write_registry(tmp_path)), watch={"round_trip": False})
+    gateway.start()
+    try:
+        asyncio.run(life())
+    finally:
+        gateway.stop()
