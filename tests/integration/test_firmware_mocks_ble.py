@@ -69,7 +69,7 @@ class Bench:
     async def do(self, what: str, **fields: Any) -> None:
         """Use the test hook."""
         url = f"http://127.0.0.1:{self.hook}/{what}"
-        request = urllib.request.Request(url, json.dumps(fields).encode(), method="POST")  # noqa: S310 - loopback
+        request = urllib.request.Request(url, json.dumps(fields).encode(), method="POST")
 
         def send() -> None:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
@@ -151,14 +151,13 @@ def test_a_lock_carries_out_a_command_once_and_answers_it_as_often_as_it_comes(t
 
 def test_a_lock_that_refuses_bonds_shows_its_device_information_and_nothing_else(tmp_path: Path) -> None:
     async def walk(bench: Bench) -> None:
-        async with bench.mock(LOCK, "refuses-bonding"):
-            async with await bench.client() as client:
-                assert bytes(await client.read_gatt_char(MODEL)) == b"Bolt B1"
-                with contextlib.suppress(BleakError):
-                    await client.pair()
-                assert await refusal(client.read_gatt_char(STATE)) in {0x05, 0x0F}
-                assert await refusal(client.read_gatt_char(BATTERY)) in {0x05, 0x0F}
-                assert await refusal(client.start_notify(EVENT, lambda *_: None)) in {0x05, 0x0F}
+        async with bench.mock(LOCK, "refuses-bonding"), await bench.client() as client:
+            assert bytes(await client.read_gatt_char(MODEL)) == b"Bolt B1"
+            with contextlib.suppress(BleakError):
+                await client.pair()
+            assert await refusal(client.read_gatt_char(STATE)) in {0x05, 0x0F}
+            assert await refusal(client.read_gatt_char(BATTERY)) in {0x05, 0x0F}
+            assert await refusal(client.start_notify(EVENT, lambda *_: None)) in {0x05, 0x0F}
 
     on_the_radio(tmp_path, walk)
 
