@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ def told(listener: Peer) -> list[dict[str, Any]]:
 
 def words(listener: Peer) -> list[str]:
     return [event["type"].removeprefix("vaka.").removesuffix(".v1") for event in told(listener)]
+
+
+def booted(listener: Peer, times: int) -> bool:
+    return words(listener).count("device.online") == times
 
 
 def ask(listener: Peer, **request: Any) -> None:
@@ -123,7 +128,7 @@ def test_a_weak_battery_is_told_once_and_a_wrong_clock_is_a_day_ahead(tmp_path: 
         outbox = tmp_path / "flash" / "outbox.txt"
         for life, fault in enumerate(("weak-battery", "weak-battery", "wrong-clock"), 1):
             with pendant("cpython", tmp_path, broker.port, fault):
-                wait_for(lambda life=life: words(listener).count("device.online") == life)
+                wait_for(partial(booted, listener, life))
                 wait_for(lambda: "battery.critical" in words(listener) and not outbox.read_text())
         assert words(listener).count("battery.critical") == 1
         boots = [one["time"] for one in told(listener) if one["type"] == "vaka.device.online.v1"]
