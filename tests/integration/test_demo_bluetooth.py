@@ -1,0 +1,88 @@
+"""The demo as a user starts and stops it: Bluetooth devices beside the MQTT ones, and nothing left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.integration.mosquitto import free_port, wait_for
+
+EDGE = "demo/edge-001"
+BLUETOOTH = ("demo/ble-lock-001", "demo/ble-pendant-001", "demo/ble-disp-001", "demo/bthome-001")
+TAG = "demo/alerttag-001"
+WITHIN_S = 240.0
+
+
+class Demo:
+    """A demo in its own process; what it printed is in `demo.out`."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.out, self._port = folder / "demo.out", port
+        words = ("-m", "gateway", "demo", "--speed", "120", "--port", str(port))
+        with self.out.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-X", "dev", "-W", "default", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=os.environ | {"TMPDIR": str(folder)},
+                start_new_session=True,
+            )
+
+    def get(self, path: str) -> Any:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/{path}", timeout=5) as answer:
+                return json.load(answer)
+        except OSError:
+            return None
+
+    def seen(self) -> dict[str, dict[str, Any]]:
+        """Return the fleet's devices that were heard, by their id."""
+        return {one["device"]: one for one in self.get("fleet") or () if one["last_seen_at"]}
+
+    def frames_of(self, device: str) -> list[int]:
+        """Return the frames of a device that the trace has a remark on."""
+        return [one["frame"] for one in self.get("trace?limit=1000") or () if one["device"] == device]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+    def left(self) -> list[str]:
+        """Return the commands of the demo's session that still run."""
+        listed = subprocess.run(["ps", "-eo", "sid=,stat=,args="], capture_output=True, text=True, check=True)
+        rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+        return [row[2] for row in rows if row[0] == str(self.process.pid) and not row[1].startswith("Z")]
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[Demo]:
+    playing = Demo(folder, free_port())
+    try:
+        yield playing
+    finally:
+        if playing.process.poll() is None:
+            os.killpg(playing.process.pid, signal.SIGKILL)
+            playing.process.wait(30)
+
+
+def test_the_demo_shows_bluetooth_devices_through_an_edge_and_stops_without_a_trace(tmp_path: Path) -> None:
+    with demo(tmp_path) as playing:
+        wait_for(lambda: {EDGE, TAG, *BLUETOOTH} <= playing.seen().keys(), within_s=WITHIN_S)
+        wait_for(lambda: playing.frames_of(BLUETOOTH[0]), within_s=WITHIN_S)
+        hop = playing.get(f"trace/{playing.frames_of(BLUETOOTH[0])[0]}")["steps"][0]["reason"]
+        assert f"of the edge {EDGE}" in hop
+        assert "heard by ble" in hop
+        assert f"ble/vaka/1/{BLUETOOTH[0]}/" in hop
+        assert playing.stop() == 0, playing.out.read_text()
+        said = playing.out.read_text()
+        assert "Traceback" not in said
+        assert "Warning" not in said
+        assert playing.left() == []
+        assert [one.name for one in tmp_path.iterdir()] == ["demo.out"]
