@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ EDGE = "demo/edge-001"
 PENDANT = "demo/ble-pendant-001"
 BLUETOOTH = {PENDANT, "demo/ble-lock-001", "demo/ble-disp-001", "demo/bthome-001", "demo/alerttag-001"}
 WITHIN_S = 240.0
+LOOK_EVERY_S = 0.2
+"""Who asks more often keeps the gateway from what it is asked about."""
 WARN = "default::ResourceWarning,default::RuntimeWarning"
 """What a process says that leaves something open or unawaited; its children inherit it."""
 
@@ -38,6 +41,7 @@ class Demo:
             )
 
     def get(self, path: str) -> Any:
+        time.sleep(LOOK_EVERY_S)
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/{path}", timeout=5) as answer:
                 return json.load(answer)
@@ -50,7 +54,8 @@ class Demo:
 
     def calls_of(self, device: str) -> list[int]:
         """Return the frames that a device's open alerts came from."""
-        return [one["frame"] for one in self.get("alerts") or () if one["device"] == device]
+        found = (self.get("alerts") or {"alerts": ()})["alerts"]
+        return [one["frame"] for one in found if one["device"] == device]
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
