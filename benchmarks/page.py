@@ -9,7 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import mqtt5
 
@@ -30,7 +30,7 @@ def latencies(
     host, port = url.removeprefix("mqtt://").split(":")
     senders = [_Sender((host, int(port)), name, passwords[name]) for name in devices]
     meant: dict[str, float] = {}
-    with _Watcher(page_port) as watcher:
+    with Watcher(page_port) as watcher:
         start = time.time() + 0.2
         every = max(1, round(1 / share))
         for number in range(rate * seconds):
@@ -82,7 +82,7 @@ class _Sender:
         self._link.close()
 
 
-class _Watcher:
+class Watcher:
     """A live stream read in a thread of its own; `seen` is when each device's first alert came."""
 
     def __init__(self, port: int) -> None:
@@ -112,4 +112,8 @@ class _Watcher:
                     now = time.time()
                     for alert in json.loads(line[5:]).get("alerts", ()):
                         if alert["rule"] == "sos":
-                            self.seen.setdefault(alert["device"], now)
+                            self.note(alert, now)
+
+    def note(self, alert: dict[str, Any], now: float) -> None:
+        """Keep when a device's first alert came."""
+        self.seen.setdefault(alert["device"], now)

@@ -12,6 +12,7 @@ import typer
 
 from gateway.config import load_registry
 from gateway.contract.errors import VakaError
+from simulators.bluetooth import with_bluetooth
 from simulators.broker import read_broker
 from simulators.clock import FastClock
 from simulators.driver import Driver
@@ -22,7 +23,7 @@ from simulators.files import REGISTRY_FILE, read_passwords, write_municipality
 from simulators.load import Plan, run_load, serve_sink
 from simulators.loops import say, until_stopped
 from simulators.municipality import make_municipality
-from simulators.radio.command import radio
+from simulators.radio.command import radio, radio_home
 from simulators.stage import Stage
 from simulators.standins.make import make_standin
 from simulators.standins.server import serve
@@ -61,11 +62,17 @@ def municipality(
     since: Annotated[
         str, typer.Option(default_factory=this_evening, help="Since when every device is enrolled.")
     ],
+    bluetooth: Annotated[
+        bool, typer.Option("--bluetooth", help="One home more, with an edge and Bluetooth devices.")
+    ] = False,
 ) -> None:
     """Make a municipality from a seed: the registry, and the devices' passwords for the simulators."""
     made = make_municipality(homes, seed, tenant, moment(since))
+    if bluetooth:
+        made = with_bluetooth(made, moment(since))
     write_municipality(made, out)
-    say(f"{out / REGISTRY_FILE}: {homes} homes, {len(made.document.device)} devices")
+    found = made.document
+    say(f"{out / REGISTRY_FILE}: {len(found.home)} homes, {len(found.device)} devices")
 
 
 @app.command()
@@ -170,6 +177,7 @@ def standin(
 
 
 app.command()(radio)
+app.command()(radio_home)
 add_words(app)
 add_live_words(app)
 

@@ -101,6 +101,11 @@ class SharedClock:
         """How many times faster than the wall it runs now."""
         return self._part(time.time()).speed
 
+    @property
+    def start(self) -> datetime:
+        """The first moment of the play."""
+        return self._parts[0].start
+
     def set_speed(self, speed: float) -> None:
         """Run so fast from half a second on; ConfigurationError when the file cannot be written."""
         at = time.time() + CHANGES_IN_S

@@ -17,6 +17,7 @@ ADAPTER = "vaka"
 def make_devices(registry: Registry, seed: int, start: datetime, *, lived_in: bool = False) -> list[Device]:
     """Make a simulator for every enrolled device of the standard interface, in the registry's order.
 
+    What speaks through another device is played where that device is, and is left out.
     `lived_in` devices have the weaknesses of their products, and leave the life of the home to residents.
     """
     made = _Made(registry, seed, start, lived_in)
@@ -24,6 +25,7 @@ def make_devices(registry: Registry, seed: int, start: datetime, *, lived_in: bo
         made.device(registered, enrolment)
         for enrolment in registry.document.enrolment
         if (registered := registry.devices[enrolment.device]).adapter == ADAPTER
+        and registered.via is None
         and registered.kind.value in MAKERS
     ]
     if not found:

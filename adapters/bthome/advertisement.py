@@ -10,6 +10,7 @@ from gateway.contract import Undecodable
 CLAUSES: dict[str, str] = {
     "BTH-TOPIC": "The channel is ble/adv/{address}.",
     "BTH-ADVERTISEMENT": "The payload is AD structures, or JSON with service_uuid and service_data_hex.",
+    "BTH-SIGNAL": "What the gateway says of the signal is a whole number of dBm.",
     "BTH-UUID": "There is service data of the UUID FCD2 (BTHome v2).",
     "BTH-VERSION": "The version in the device information byte is 2.",
     "BTH-ENCRYPTED": "The data is not encrypted: bit 0 of the device information byte is 0.",

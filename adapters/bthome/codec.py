@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import Annotated
+
+import msgspec
 
 from adapters.bthome.advertisement import address_of, service_data
 from adapters.bthome.objects import (
@@ -82,6 +85,8 @@ class BTHomeAdapter:
     def decode(self, frame: Frame) -> Sequence[Reading | Ignored]:
         """Read one advertisement; raises Undecodable with the clause."""
         address = address_of(frame.channel)
+        if frame.payload.startswith(b'{"rssi_dbm"'):
+            return [_signal(frame.payload, address)]
         data = service_data(frame.payload, address)
         information, data = (data[0], data[1:]) if data else (0, data)
         if information >> 5 != VERSION:
@@ -95,6 +100,26 @@ class BTHomeAdapter:
         return _Telling(
             address, read_objects(data, address), on_trigger=bool(information & ON_TRIGGER)
         ).items()
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """How strongly the gateway's own scanner hears a device."""
+
+    rssi_dbm: Annotated[int, msgspec.Meta(ge=-128, le=127)]
+
+
+_decode_signal = msgspec.json.Decoder(Signal).decode
+
+
+def _signal(payload: bytes, address: str) -> Reading:
+    try:
+        rssi_dbm = _decode_signal(payload).rssi_dbm
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        reason = "not the strength of a signal in dBm"
+        raise Undecodable(reason, clause="BTH-SIGNAL", native_id=address) from None
+    values = HealthValues(link="ble", link_quality=rssi_dbm)
+    kind = DeviceKind.UNKNOWN
+    return Reading(native_id=address, kind=kind, type="link.changed", values=values, happened=False)
 
 
 class _Telling:

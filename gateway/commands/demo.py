@@ -29,7 +29,7 @@ ROUND_TRIP_S = 10
 
 
 class Demo:
-    """The gateway in this process, the devices in another; both keep the same fast clock."""
+    """The gateway in this process, the devices in two others (one is a home with an edge); one fast clock."""
 
     def __init__(
         self, data: Path, *, homes: int, seed: int, speed: float, port: int, broker: str | None
@@ -41,10 +41,11 @@ class Demo:
             hour=0, minute=0, second=0, microsecond=0
         )
         self._start = midnight + timedelta(hours=EVENING_STARTS)
-        self._devices: subprocess.Popen[bytes] | None = None
+        self._devices: list[subprocess.Popen[bytes]] = []
         self._watch: asyncio.Task[None] | None = None
         since = ("--since", self._start.isoformat())
-        _simulators("municipality", "--homes", str(homes), "--seed", str(seed), "--out", str(data), *since)
+        town = ("--homes", str(homes), "--seed", str(seed), "--out", str(data), "--bluetooth")
+        _simulators("municipality", *town, *since)
         self._wall0 = time.time()
         self._share_clock()
         self._settings = self._settings_for(port)
@@ -77,14 +78,16 @@ class Demo:
 
     async def _ready(self, gateway: Gateway) -> None:
         broker = self._broker or f"mqtt://127.0.0.1:{gateway.listener.port if gateway.listener else 0}"
-        self._devices = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program, started once
-            _command(
-                "evening",
-                *("--dir", str(self._data), "--broker", broker, "--start", self._start.isoformat()),
-                *("--wall0", repr(self._wall0), "--speed", repr(self._speed)),
-            ),
-            stdin=subprocess.DEVNULL,
+        common = ("--dir", str(self._data), "--broker", broker)
+        since = (
+            "--start",
+            self._start.isoformat(),
+            "--wall0",
+            repr(self._wall0),
+            "--speed",
+            repr(self._speed),
         )
+        self._devices = [_start("evening", *common, *since), _start("radio-home", *common)]
         self._watch = asyncio.create_task(_tell(gateway), name="demo watch")
         homes = len(gateway.registry().homes)
         print(  # noqa: T201 - the command's own output
@@ -93,20 +96,22 @@ class Demo:
             f"  Where it stopped {gateway.page}trace    any message, step by step\n"
             f"  Devices         {gateway.page}devices   enrolled and discovered\n"
             f"  Health          {gateway.page}health    every part, and the last synthetic alarm\n"
-            f"  Ways in         {broker}\n"
+            f"  Ways in         {broker}, and Bluetooth by a home's edge\n"
             f"  Press an SOS    vaka sim press social_alarm:2 --dir {self._data} --broker {broker}\n"
             "Stop with Ctrl-C.\n",
             flush=True,
         )
 
     def _stop_devices(self) -> None:
-        if self._devices is None or self._devices.poll() is not None:
-            return
-        self._devices.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._devices.wait(STOP_WITHIN_S)
-        if self._devices.poll() is None:
-            self._devices.kill()
+        for one in self._devices:
+            one.terminate()
+        until = time.monotonic() + STOP_WITHIN_S
+        for one in self._devices:
+            with suppress(subprocess.TimeoutExpired):
+                one.wait(max(0.0, until - time.monotonic()))
+            if one.poll() is None:
+                one.kill()
+                one.wait()
 
 
 def demo(homes: int, seed: int, speed: float, port: int, broker: str | None) -> None:
@@ -135,6 +140,10 @@ def _say(alert: Alert, page: str) -> str:
 
 def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "simulators", *arguments]
+
+
+def _start(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(_command(*arguments), stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
 
 
 def _simulators(*arguments: str) -> None:

@@ -170,8 +170,9 @@ class Profile(Protocol):
     """One product or protocol on the air.
 
     Without `connects` all is said in advertisements, which are taken in on `ble/adv/{address}` as AD
-    structures. With `stays` a link is never lent to another device. `announced` says that its advertisements
-    list one of `service_uuids`, so that a scan may be filtered by it.
+    structures, and once a minute as `{"rssi_dbm": -60}` how strongly they are heard. With `stays` a
+    link is never lent to another device. `announced` says
+    that its advertisements list one of `service_uuids`, so that a scan may be filtered by it.
     """
 
     @property

@@ -2,6 +2,7 @@
 
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -57,6 +58,17 @@ def radio(  # noqa: PLR0913 - every argument is an option of the command
         seed=seed,
     )
     until_stopped(partial(import_module("simulators.radio.play").play, wanted))  # Bumble takes a second
+
+
+def radio_home(
+    *,
+    folder: Annotated[
+        Path, typer.Option("--dir", help="Folder of a municipality made with --bluetooth, and of its clock.")
+    ],
+    broker: Annotated[str, typer.Option(help="The gateway's listener, or the broker before it.")],
+) -> None:
+    """Play the Bluetooth home of a demo: its devices on a virtual radio, and the edge that hears them."""
+    until_stopped(partial(import_module("simulators.radio.home_edge").play_home, folder, broker))
 
 
 def _read(text: str) -> tuple[str, str]:

