@@ -24,6 +24,16 @@ async def cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
         await asyncio.wait(tasks, timeout=CANCEL_WITHIN_S)
 
 
+def end_if_cancelled() -> None:
+    """End a loop that was cancelled while a library kept the cancellation for itself.
+
+    asyncio.wait_for does so before Python 3.12, when what it waits for comes at the same moment.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def fail(part: asyncio.Task[None]) -> NoReturn:
     """Raise for a part that ended by itself; the traceback goes to the log."""
     error = None if part.cancelled() else part.exception()

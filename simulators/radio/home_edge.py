@@ -36,7 +36,11 @@ async def play_home(folder: Path, broker: str, stop: asyncio.Event) -> None:
         adapter = VirtualRadio.on(home.medium, passkeys=home.passkeys)
         await adapter.open()
         stack.push_async_callback(adapter.close)
-        edge = Edge(settings, radio=Radio(scanner=adapter.scanner, client=adapter.client), clock=clock)
+        edge = Edge(
+            settings,
+            radio=Radio(scanner=adapter.scanner, client=adapter.client, links=adapter.adapter),
+            clock=clock,
+        )
         living = asyncio.create_task(home.live(), name="home")
         stack.push_async_callback(_end, living)
         living.add_done_callback(lambda _: stop.set())

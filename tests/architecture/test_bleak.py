@@ -19,7 +19,7 @@ PUBLIC = frozenset(
 """The package, and the modules whose types its documentation names: errors, device, advertisement,
 characteristic, and the two base classes that its own parameter `backend` takes."""
 NAMES = {
-    "bleak": {"BleakClient", "BleakScanner"},
+    "bleak": {"BleakAdapter", "BleakClient", "BleakScanner"},
     "bleak.backends.characteristic": {"BleakGATTCharacteristic"},
     "bleak.backends.client": {"BaseBleakClient"},
     "bleak.backends.device": {"BLEDevice"},

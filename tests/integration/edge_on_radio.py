@@ -20,7 +20,10 @@ async def main(port: int, bonds: Path, config: Path) -> None:
     async with dial(port) as (source, sink):
         radio = VirtualRadio(attach_host(source, sink, GATEWAY_ADDRESS, "adapter"), bonds=bonds)
         await radio.open()
-        edge = Edge(load_edge_settings(config), radio=Radio(scanner=radio.scanner, client=radio.client))
+        edge = Edge(
+            load_edge_settings(config),
+            radio=Radio(scanner=radio.scanner, client=radio.client, links=radio.adapter),
+        )
         await edge.run(stop)
 
 

@@ -11,6 +11,11 @@ from bleak.backends import BleakBackend
 from bleak.exc import BleakError, BleakGATTProtocolError
 from bumble import hci
 
+from gateway.ble_settings import BleDeviceSettings, BleSettings
+from gateway.service.clock import SystemClock
+from gateway.service.parts import cancel
+from gateway.stores.sessions import MemorySessionStore
+from gateway.transports.ble import BleTransport, Radio
 from simulators.radio.backend import VirtualRadio
 from simulators.radio.bluez import standing_in
 from simulators.radio.bus import private_bus
@@ -18,6 +23,7 @@ from simulators.radio.conditions import Conditions
 from simulators.radio.devices.lock import Lock
 from simulators.radio.host import make_host
 from simulators.radio.medium import Medium
+from tests.unit.ble.ble_stage import PROFILES, Disk
 from tests.unit.radio.radio_stage import BATTERY, EVENT, PASSKEY, SERIAL, SERVICE, STATE, Hearing
 
 pytestmark = pytest.mark.bluez
@@ -125,5 +131,39 @@ def test_a_program_that_is_killed_leaves_its_link_and_the_next_one_takes_it_over
             async with BleakClient(device, timeout=30) as client:
                 hearing = await Hearing(client).begin()
                 await eventually(lambda: hearing.kinds() == ["lock.unlocked"] and not len(lock.memory))
+
+    asyncio.run(asyncio.wait_for(walk(), 150))
+
+
+def test_the_transport_takes_over_the_link_of_a_program_that_was_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def walk() -> None:
+        async with house(monkeypatch) as (_, lock):
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", PROGRAM, ADDRESS, EVENT), stdout=asyncio.subprocess.PIPE
+            )
+            assert child.stdout is not None
+            assert await asyncio.wait_for(child.stdout.readline(), 60) == b"listening\n"
+            lock.turn(locked=False)
+            child.kill()
+            await child.wait()
+            disk = Disk()
+            listed = BleDeviceSettings(address=ADDRESS, profile="vaka", device="demo/lock-1")
+            transport = BleTransport(
+                BleSettings(enabled=True, device=(listed,)),
+                PROFILES,
+                disk,
+                SystemClock(),
+                MemorySessionStore(),
+                Radio(),
+            )
+            running = asyncio.create_task(transport.run())
+            try:
+                await eventually(lambda: disk.events() and not len(lock.memory))
+                assert [one["type"] for one in disk.events()] == ["vaka.lock.unlocked.v1"]
+            finally:
+                await cancel([running])
+                transport.close()
 
     asyncio.run(asyncio.wait_for(walk(), 150))

@@ -92,10 +92,16 @@ class Attendant:
         """True while its link may be lent to another device."""
         return self._session.idle and not self._outlet.waiting and not self._awaited
 
-    def seen(self, device: BLEDevice, rssi_dbm: int) -> None:
-        """The device advertises: it can be connected now."""
+    @property
+    def connected(self) -> bool:
+        """True while it has a connection, or makes one."""
+        return self._visit is not None
+
+    def seen(self, device: BLEDevice, rssi_dbm: int | None) -> None:
+        """The device advertises, or a link to it was found: it can be connected now."""
         self._device = device
-        self._feed(lambda now: self._session.signal(rssi_dbm, now))
+        if rssi_dbm is not None:
+            self._feed(lambda now: self._session.signal(rssi_dbm, now))
 
     def keep(self, topic: str, payload: bytes) -> None:
         """Bring a configuration to the device, now or when it is connected."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bleak import BleakClient, BleakScanner
+from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
@@ -25,16 +25,34 @@ Heard = Callable[[BLEDevice, AdvertisementData], None]
 
 @dataclass(frozen=True)
 class Radio:
-    """One adapter. Without `scanner` and `client` bleak chooses the backend of this system."""
+    """One adapter. Without `scanner` and `client` bleak chooses the backend of this system.
+
+    `links` is the class of the adapter itself, where the other two are given.
+    """
 
     adapter: str | None = None
     scanner: type[BaseBleakScanner] | None = None
     client: type[BaseBleakClient] | None = None
+    links: type[Any] | None = None
 
     def make_scanner(self, heard: Heard, service_uuids: list[str] | None) -> BleakScanner:
         """Return a scanner; `heard` is called on the loop for every advertisement."""
         more: dict[str, Any] = {"bluez": {"adapter": self.adapter}} if self.adapter else {}
         return BleakScanner(heard, service_uuids, backend=self.scanner, **more)
+
+    async def held(self, service_uuids: list[str]) -> list[BLEDevice]:
+        """Return the devices that the system holds a link to, whoever made it; none where it cannot tell.
+
+        BlueZ keeps the links of a program that was killed: such a device advertises no more.
+        """
+        if not service_uuids or (self.scanner is not None and self.links is None):
+            return []
+        more: dict[str, Any] = {"bluez": {"adapter": self.adapter}} if self.adapter else {}
+        try:
+            adapter = await BleakAdapter.get(backend=self.links, **more)
+            return await adapter.get_connected_devices(service_uuids)
+        except NotImplementedError:
+            return []
 
     def make_client(self, device: BLEDevice, gone: Callable[[], None], timeout_s: float) -> BleakClient:
         """Return a client; `gone` is called on the loop when its link has ended, whoever ended it."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from random import Random
 
 from gateway.ble_settings import BleSettings
 from gateway.contract import Clock
 from gateway.contract.gatt import Profile
+from gateway.service.parts import end_if_cancelled
 from gateway.transports.ble.backoff import Backoff
 from gateway.transports.ble.radio import TROUBLE, Heard, Radio, words
 from gateway.transports.ble.standing import Standing
@@ -29,7 +30,10 @@ def filter_of(profiles: Sequence[Profile]) -> list[str] | None:
 
 
 class Scanning:
-    """Scans for a window, rests, and scans again; a radio that fails is one line, and tried again."""
+    """Scans for a window, rests, and scans again; a radio that fails is one line, and tried again.
+
+    `begun` is called when a window has begun.
+    """
 
     def __init__(  # noqa: PLR0917 - what a scan needs, each once
         self,
@@ -39,7 +43,9 @@ class Scanning:
         clock: Clock,
         standing: Standing,
         random: Random,
+        begun: Callable[[], Awaitable[None]],
     ) -> None:
+        self._begun = begun
         self._radio = radio
         self._settings = settings
         self._heard = heard
@@ -50,6 +56,7 @@ class Scanning:
     async def run(self, service_uuids: list[str] | None) -> None:
         """Scan until cancelled."""
         while True:
+            end_if_cancelled()
             try:
                 await self._window(service_uuids)
             except TROUBLE as error:
@@ -72,6 +79,7 @@ class Scanning:
             log.info("Bluetooth works again")
         standing.lost_since, standing.trouble, standing.scanning = None, "", True
         try:
+            await self._begun()
             await asyncio.sleep(self._settings.scan_window_s)
         finally:
             standing.scanning = False

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random, SystemRandom
 
 from bleak.backends.device import BLEDevice
@@ -15,7 +16,7 @@ from gateway.transports.ble.air import Air, advertisement
 from gateway.transports.ble.attendant import Attendant, Surroundings
 from gateway.transports.ble.memory import Memory
 from gateway.transports.ble.outlet import Outlet
-from gateway.transports.ble.radio import Radio
+from gateway.transports.ble.radio import TROUBLE, Radio
 from gateway.transports.ble.roster import Roster
 from gateway.transports.ble.scanning import Scanning, filter_of
 from gateway.transports.ble.standing import Standing
@@ -67,7 +68,8 @@ class BleTransport:
         self._adverts = Outlet(intake, clock, self.name, self.standing)
         self._air = Air(self._adverts, self.standing, settings.repeat_window_s)
         self._roster = Roster(self._attendants, settings, self._show)
-        self._scanning = Scanning(radio, settings, self._heard, clock, self.standing, chance)
+        self._scanning = Scanning(radio, settings, self._heard, clock, self.standing, chance, self._take_over)
+        self._radio = radio
 
     @property
     def name(self) -> str:
@@ -146,6 +148,19 @@ class BleTransport:
         elif listed is not None:
             self._visit(listed, profile, device, data.rssi)
 
+    async def _take_over(self) -> None:
+        """Visit the listed devices whose link outlived the program that made it: no scan finds them."""
+        wanted = [profile for profile in self._wanted() if profile.connects]
+        uuids = sorted({uuid for profile in wanted for uuid in profile.service_uuids})
+        found: list[BLEDevice] = []
+        with suppress(*TROUBLE):  # a system that cannot tell still scans
+            found = await self._radio.held(uuids)
+        for device in found:
+            listed = self._listed.get(device.address.upper())
+            attendant = self._attendants.get(device.address.upper())
+            if listed is not None and (attendant is None or not attendant.connected):
+                self._visit(listed, self._profiles[listed.profile], device, None)
+
     def _room_for(self, address: str, profile: Profile) -> bool:
         """Show a device that is not listed; False when too many are shown already."""
         shown = self.standing.devices
@@ -156,7 +171,9 @@ class BleTransport:
             shown[address] = f"{profile.id}: heard, not listed under ble.device"
         return True
 
-    def _visit(self, listed: BleDeviceSettings, profile: Profile, device: BLEDevice, rssi_dbm: int) -> None:
+    def _visit(
+        self, listed: BleDeviceSettings, profile: Profile, device: BLEDevice, rssi_dbm: int | None
+    ) -> None:
         attendant = self._attendants.get(listed.address) or self._new(listed, profile)
         if attendant is not None:
             attendant.seen(device, rssi_dbm)

@@ -14,8 +14,8 @@ from gateway.ble_settings import BleSettings
 from gateway.contract.gatt import Cause, Fault, Link, Pair, Read, Request, Subscribe, Write
 from gateway.transports.ble.radio import TROUBLE, Radio, fault_of, words
 
-ATT_HEADER = 3
-"""Bytes of a write that are not its value (Core 5.4, Vol 3, Part F, 3.4.5)."""
+SMALLEST_ROOM = 20
+"""Bytes of one write that every link takes (Core 5.4, Vol 3, Part F, 3.2.8: an ATT_MTU of 23)."""
 GOODBYE_WITHIN_S = 5.0
 LOST = "the link was lost"
 
@@ -45,9 +45,7 @@ class Visit:
         async with asyncio.timeout(self._settings.connect_timeout_s):
             await self._client.connect()
         self._names = _names(self._client)
-        room = self._client.mtu_size - ATT_HEADER
-        for one in self._names.values():
-            room = max(room, one.max_write_without_response_size)  # BlueZ tells the size there only
+        room = max([SMALLEST_ROOM, *(one.max_write_without_response_size for one in self._names.values())])
         return Link(room=room, characteristics=frozenset(self._names))
 
     def ask(self, request: Request) -> None:

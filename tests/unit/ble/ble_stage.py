@@ -87,7 +87,7 @@ class House:
             self.disk,
             clock,
             self.store,
-            Radio(None, stage.radio.scanner, stage.radio.client),
+            Radio(None, stage.radio.scanner, stage.radio.client, stage.radio.adapter),
             Random(7),
         )
         self._task: asyncio.Task[None] | None = None
