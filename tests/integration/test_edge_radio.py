@@ -1,15 +1,18 @@
 """A Bluetooth lock, an edge and a gateway, in processes of their own; the radio breaks, both are killed."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from bleak import BleakClient, BleakScanner
+from bleak.exc import BleakError
 from edge_home import LOCK, EdgeProcess, logged_of, write_registry
 
-from simulators.radio.backend import GATEWAY_ADDRESS
+from simulators.radio.backend import GATEWAY_ADDRESS, VirtualRadio
 from simulators.radio.conditions import Conditions
 from simulators.radio.devices.lock import Lock
 from simulators.radio.hci_port import HciPort
@@ -71,3 +74,55 @@ def test_indications_come_once_and_in_order_through_kills_and_a_radio_that_break
         asyncio.run(life())
     finally:
         gateway.stop()
+
+
+def test_with_bonding_refused_no_event_leaves_the_lock_and_only_device_information_is_readable(
+    tmp_path: Path,
+) -> None:
+    async def life() -> None:
+        medium = Medium(Conditions(supervision_timeout_s=1))
+        lock = Lock(lambda: make_host(medium, ADDRESS, "device"), LOCK, "SN-1")
+        lock.refuses_bonding = True
+        await lock.power_on()
+        adapter = HciPort(medium, GATEWAY_ADDRESS)
+        edge = edge_beside(tmp_path, gateway, await adapter.open())
+        edge.start()
+        try:
+            for number in range(10):
+                lock.turn(locked=number % 2 == 1)
+            await until(lambda: f"Bluetooth device {ADDRESS} is refused" in edge.log())
+        finally:
+            await asyncio.to_thread(edge.stop)
+            await adapter.close()
+        assert len(lock.memory) == 10, "it keeps what nobody acknowledged"
+        assert logged_of(gateway, LOCK) == []
+        await only_device_information(medium)
+        await lock.power_cut()
+
+    gateway = GatewayProcess(tmp_path, registry=str(write_registry(tmp_path)), watch={"round_trip": False})
+    gateway.start()
+    try:
+        asyncio.run(life())
+    finally:
+        gateway.stop()
+
+
+async def only_device_information(medium: Medium) -> None:
+    """Connect without a bond, and try to read whatever there is."""
+    radio = VirtualRadio.on(medium, address="F0:00:00:00:00:99")
+    await radio.open()
+    device = await BleakScanner.find_device_by_address(ADDRESS, 30, backend=radio.scanner)
+    assert device is not None
+    async with BleakClient(device, backend=radio.client) as client:
+        readable = set()
+        for one in client.services.characteristics.values():
+            if "read" in one.properties:
+                with contextlib.suppress(BleakError):
+                    await client.read_gatt_char(one)
+                    readable.add(one.service_uuid[4:8])
+    await radio.close()
+    assert readable - GENERIC == {"180a"}
+
+
+GENERIC = {"1800", "1801"}
+"""Generic Access and Generic Attribute, which the Bluetooth core keeps readable for everybody."""
