@@ -91,6 +91,8 @@ class Device:
         self.link.down()
         if self.fault == "VDI-EVT-12":
             self._jump()
+        if self.fault == "VDI-MQTT-17":
+            self._pending.clear()
         self.link = self._power_on()
         for token, message in self._pending.items():
             self.link.publish(message, token, again=True)
@@ -261,7 +263,8 @@ class Device:
             return "expired"
         if body["do"] in NEED_GRANT and not self._granted(body, now):
             return "rejected"
-        self.event(word)
+        if self.fault != "VDI-GPS-03":
+            self.event(word)
         return "done"
 
     def _granted(self, body: dict[str, Any], now: datetime) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 from gateway.conformance.bench import Bench
 from gateway.conformance.case import Case, Drive
 from gateway.conformance.granting import NEEDS_GRANT
-from gateway.conformance.record import Seen
+from gateway.conformance.record import Direction, Seen
 from gateway.conformance.verdict import Finding, Verdict, failed, inconclusive, not_applicable, passed
+from gateway.model.vocabulary import DeviceKind
 
 LATE = timedelta(seconds=90)
 """A command is so long expired when it is sent: more than any clock called synced is wrong (VDI-EVT-13)."""
@@ -119,6 +120,22 @@ async def doubled(bench: Bench) -> Finding:
     return passed("it was carried out once, and answered twice", first.number, second.number)
 
 
+async def located(bench: Bench) -> Finding:
+    """Ask where the device is; it must say so, not only that it was asked."""
+    since = bench.mark()
+    result = await _ask(bench, _order(bench, "locate"), since)
+    if result is None or result.body.get("outcome") != "done":
+        return inconclusive("'locate' was not done", since)
+    place = await bench.wait(
+        bench.declaration.pixit.operate_s + bench.margin_s,
+        since,
+        test=lambda seen: seen.direction is Direction.UP and b'"vaka.position.update.v1"' in seen.payload,
+    )
+    if place is None:
+        return failed("'locate' was done, and no position came", result.number)
+    return passed("'locate' brought a position", result.number, place.number)
+
+
 async def not_granted(bench: Bench) -> Finding:
     """Ask for what needs a grant without one, and with one that somebody else has signed."""
     return await _refused(
@@ -211,6 +228,16 @@ CASES: Sequence[Case] = (
         drive=Drive.PROBE,
         run=unknown,
         needs=_COMMANDS,
+    ),
+    Case(
+        id="TC-GPS-03",
+        clauses=("VDI-GPS-03",),
+        en="A command to locate brings a position",
+        sv="Kommandot att lokalisera ger en position",
+        drive=Drive.PROBE,
+        run=located,
+        kinds=frozenset({DeviceKind.GPS_ALARM}),
+        needs=frozenset({"command:locate"}),
     ),
     Case(
         id="TC-CMD-05",

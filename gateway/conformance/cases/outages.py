@@ -187,6 +187,21 @@ async def power_cut(bench: Bench) -> Finding:
     return _went_on(before, [event]) if event else inconclusive(f"it was operated, and {word} did not come")
 
 
+async def kept_without_power(bench: Bench) -> Finding:
+    """Operate the device while no link can be had, and cut its power before one can."""
+    pixit, word = bench.declaration.pixit, bench.declaration.operated[0]
+    since = bench.mark()
+    await bench.trigger(word, after_s=bench.margin_s + STEP_S)
+    reset_s = bench.margin_s + 2 * STEP_S + pixit.operate_s
+    await bench.reset(after_s=reset_s)
+    await bench.outage(reset_s + bench.margin_s)
+    limit = pixit.boot_s + bench.patience_s + pixit.resend_s
+    event = await bench.news(word, since, limit)
+    if event is None:
+        return failed("what waited when the power was cut was lost", since)
+    return passed("what waited when the power was cut came afterwards", event.number)
+
+
 async def no_clock(bench: Bench) -> Finding:
     """Take the time from the device: what it says then must not call its clock synced."""
     word = bench.declaration.operated[0]
@@ -240,6 +255,16 @@ CASES: Sequence[Case] = (
         sv="Dess nummer fortsätter efter ett strömavbrott",
         drive=Drive.OPERATE,
         run=power_cut,
+        within_s=8000,
+    ),
+    Case(
+        id="TC-POWER-02",
+        clauses=("VDI-MQTT-17",),
+        en="What waits in the device survives a power cut",
+        sv="Det som väntar i enheten överlever ett strömavbrott",
+        drive=Drive.OPERATE,
+        run=kept_without_power,
+        needs=frozenset({"offline"}),
         within_s=8000,
     ),
     Case(
