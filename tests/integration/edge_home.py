@@ -160,8 +160,8 @@ class Proxy:
         for one in on:
             one.settimeout(0.1)
         thread = threading.Thread(target=work, args=on, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # only what has begun can be waited for
 
     def _accept(self, server: socket.socket) -> None:
         with server:
