@@ -227,19 +227,24 @@ class Pendant:
         """Until the power switch; "reset" after a power cut of a test."""
         self.save()
         self.event("device.online", {"code": "boot", "firmware": FIRMWARE})
-        while not hal.stop():
-            try:
-                self.serve()
-            except Reset:
-                self.client.close()
-                if hasattr(hal, "reset"):
-                    hal.reset()
-                return "reset"
-            except (OSError, mqtt.MQTTError) as e:
-                self.client.close()
-                hal.log("link: %r, again in %d ms" % (e, self.wait_ms))
-                self.rest(self.wait_ms)
-                self.wait_ms = min(self.wait_ms * 2, self.c.get("retry_max_ms", 30000))
+        try:
+            while not hal.stop():
+                self.live()
+        except Reset:
+            self.client.close()
+            if hasattr(hal, "reset"):
+                hal.reset()
+            return "reset"
+
+    def live(self):
+        """One connection, and the rest after it was lost."""
+        try:
+            self.serve()
+        except (OSError, mqtt.MQTTError) as e:
+            self.client.close()
+            hal.log("link: %r, again in %d ms" % (e, self.wait_ms))
+            self.rest(self.wait_ms)
+            self.wait_ms = min(self.wait_ms * 2, self.c.get("retry_max_ms", 30000))
 
 
 def word(kind):

@@ -45,9 +45,11 @@ class Bench:
         self.hook = 0
 
     @contextlib.asynccontextmanager
-    async def mock(self, program: Path, *faults: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def mock(
+        self, program: Path, *faults: str, hook_port: int = 0
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
         """The program from power on to a power cut."""
-        config = {"tenant": "demo", "device": "mock-1", "address": ADDRESS, "hook_port": 0}
+        config = {"tenant": "demo", "device": "mock-1", "address": ADDRESS, "hook_port": hook_port}
         config |= {"hci": f"127.0.0.1:{self.port.port}", "state_dir": str(self.folder / "flash")}
         path = self.folder / "mock.json"
         path.write_text(json.dumps(config))
