@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -195,49 +196,94 @@ class Proxy:
 
 
 class Sensor:
-    """A device that keeps an event until it is acknowledged, and connects again by itself."""
+    """A device that keeps an event until it is acknowledged, and connects again by itself.
+
+    Each connection has a client of its own: paho, told to publish between its connection and the answer to
+    it, sends that before what it has kept, and the order would be lost before anybody heard it.
+    """
 
     def __init__(self, name: str, port: int, host: str = "127.0.0.1", password: str = "") -> None:
         self.name, self.said = name, 0
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=name.replace("/", "-"),
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
-        )
-        self._client.reconnect_delay_set(1, 1)
-        self._client.max_inflight_messages_set(20)
-        self._client.max_queued_messages_set(0)
-        self.answered = 0
-        self._client.on_publish = self._count
-        if password:
-            self._client.username_pw_set(name, password)
-        self._client.connect_async(host, port, 30)
-        self._client.loop_start()
+        self._to, self._password = (host, port), password
+        self._kept: dict[int, bytes] = {}
+        self._ids: dict[int, int] = {}
+        self._acknowledged: deque[int] = deque()
+        self._client: paho.Client | None = None
+        self._lock, self._closed = threading.RLock(), threading.Event()
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
 
     def say(self, word: str = "motion.detected") -> None:
-        self.said += 1
-        event = {
-            "specversion": "1.0",
-            "id": f"{self.name}-{self.said}",
-            "type": f"vaka.{word}.v1",
-            "time": datetime.now(UTC).isoformat(),
-            "sequence": self.said,
-            "clockquality": "synced",
-            "data": {},
-        }
-        topic = f"vaka/1/{self.name}/event"
-        self._client.publish(topic, json.dumps(event), qos=1)  # without a connection it waits in the client
+        with self._lock:
+            self.said += 1
+            event = {
+                "specversion": "1.0",
+                "id": f"{self.name}-{self.said}",
+                "type": f"vaka.{word}.v1",
+                "time": datetime.now(UTC).isoformat(),
+                "sequence": self.said,
+                "clockquality": "synced",
+                "data": {},
+            }
+            self._kept[self.said] = json.dumps(event).encode()
+            if self._client is not None:
+                self._publish(self._client, self.said)
 
     def unanswered(self) -> int:
-        return self.said - self.answered
-
-    def _count(self, *_: object) -> None:
-        self.answered += 1
+        with self._lock:
+            self._settle()
+            return len(self._kept)
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._closed.set()
+        with self._lock:
+            if self._client is not None:
+                self._client.disconnect()
+        self._thread.join(30)
+
+    def _live(self) -> None:
+        while not self._closed.is_set():
+            client = paho.Client(
+                CallbackAPIVersion.VERSION2,
+                client_id=self.name.replace("/", "-"),
+                clean_session=False,
+                protocol=MQTTProtocolVersion.MQTTv311,
+                reconnect_on_failure=False,
+            )
+            client.max_inflight_messages_set(20)
+            client.max_queued_messages_set(0)
+            client.on_connect, client.on_publish = self._connected, self._answered
+            if self._password:
+                client.username_pw_set(self.name, self._password)
+            with suppress(OSError):
+                client.connect(*self._to, keepalive=30)
+                client.loop_forever()
+            with self._lock:
+                self._client = None
+            self._closed.wait(0.5)
+
+    def _connected(self, client: paho.Client, _data: object, _flags: object, reason: Any, *_: object) -> None:
+        if reason.is_failure or self._closed.is_set():
+            client.disconnect()
+            return
+        with self._lock:
+            self._settle()
+            self._ids = {}
+            for number in self._kept:
+                self._publish(client, number)
+            self._client = client
+
+    def _publish(self, client: paho.Client, number: int) -> None:
+        told = client.publish(f"vaka/1/{self.name}/event", self._kept[number], qos=1)
+        self._ids[told.mid] = number
+
+    def _answered(self, _client: object, _data: object, mid: int, *_: object) -> None:
+        """Note an answer; paho holds its own lock here, so ours must not be asked for."""
+        self._acknowledged.append(mid)
+
+    def _settle(self) -> None:
+        while self._acknowledged:
+            self._kept.pop(self._ids[self._acknowledged.popleft()], None)
 
 
 def logged_of(gateway: GatewayProcess, device: str) -> list[int]:
