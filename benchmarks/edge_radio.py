@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import Watcher
-from gateway.transports.mqtt_listener import hash_secret
+from gateway.service.logins import hash_secret
 from simulators.radio.backend import GATEWAY_ADDRESS
 from simulators.radio.conditions import Conditions
 from simulators.radio.devices.pendant import Pendant
