@@ -26,6 +26,7 @@ from gateway.files import read_registry, read_toml
 from gateway.model.faults import RecordError
 from gateway.model.registry import Registry
 from gateway.sections import Port, Section, fault, is_loopback
+from gateway.tap_settings import TapSettings
 
 PREFIX = "VAKA_"
 NO_KEYS = frozenset({"VAKA_LOG"})
@@ -199,6 +200,7 @@ class Settings(Section):
     channels: ChannelSettings = ChannelSettings()
     limits: LimitSettings = LimitSettings()
     watch: WatchSettings = WatchSettings()
+    taps: TapSettings = TapSettings()
 
     @field_validator("broker")
     @classmethod

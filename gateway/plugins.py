@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.contract import Adapter, ConfigurationError, Manifest, Notifier, Rule, RuleState, as_active
+from gateway.contract import Adapter, ConfigurationError, Manifest, Notifier, Rule, RuleState, Tap, as_active
 from gateway.contract.gatt import Profile
 from gateway.contract.library import RuleEntry
 from gateway.contract.manifest import read_manifest
@@ -18,6 +18,7 @@ from gateway.model.forwarded import edge_of, read_forwarded
 from gateway.model.frame import Frame
 from gateway.pipeline.decode import WEBHOOK_PREFIX
 from gateway.service.means import Means
+from gateway.service.tapping import TapMeans
 
 MAX_FAULT_CHARACTERS = 300
 """So much of a plugin's own error is told; it is one line whatever stands in it."""
@@ -69,6 +70,11 @@ def load_notifiers(means: Means) -> dict[str, Notifier]:
     made: list[Notifier | None] = [_load(entry)(means) for entry in entry_points(group="vaka.notifiers")]
     there = sorted((one for one in made if one is not None), key=lambda one: one.channel)
     return {notifier.channel: notifier for notifier in there}
+
+
+def load_taps(means: TapMeans) -> list[Tap]:
+    """Return every installed tap, one for each receiver that is configured."""
+    return [tap for entry in sorted(entry_points(group="vaka.taps")) for tap in _load(entry)(means)]
 
 
 def load_profiles() -> list[Profile]:

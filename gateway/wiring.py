@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
@@ -43,12 +41,14 @@ from gateway.service.parts import cancel, fail
 from gateway.service.reach import Reachability
 from gateway.service.signing import Signer
 from gateway.service.watching import Watching
+from gateway.serving import ApiServer
 from gateway.stores.contacts import SqliteContacts
 from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
+from gateway.tapping import make_taps
 from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
 from gateway.transports.mqtt_listener.credentials import RegistryCredentials
@@ -62,7 +62,6 @@ REGISTRY_WITHIN_S = 300.0
 """So long the start waits until the registry is judged: every rule looks at every device of it."""
 FINISH_WITHIN_S = 10.0
 """So long a stop waits until what was taken in is walked and written; of the rest nobody was told."""
-API_STOPS_WITHIN_S = 5.0
 PHONES = {"46elks": ElksPhone}
 """Providers of SMS and calls, by their name in the configuration."""
 
@@ -114,18 +113,16 @@ class Gateway:
         self.watching = Watching(settings.watch, watched, self.metrics)
         self._commander = self._make_commander()
         observers.append(self._commander)
-        self.server: uvicorn.Server | None = None
-        self._socket: socket.socket | None = None
+        self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
+        observers.append(self.taps)
+        self.server = ApiServer(settings.api)
         self._parts: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
 
     @property
     def page(self) -> str:
         """The address of the staff page, once the gateway runs."""
-        api = self.settings.api
-        port = self._socket.getsockname()[1] if self._socket else api.port
-        host = f"[{api.host}]" if ":" in api.host else api.host
-        return f"{'https' if api.tls else 'http'}://{host}:{port}/"
+        return self.server.page
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Serve until `stop` is set; then finish what was accepted and close.
@@ -189,9 +186,10 @@ class Gateway:
             self._part(client.run(), f"broker {client.name}")
         if self.ble is not None:
             self._part(self.ble.run(), self.ble.name)
-        self._socket = stack.enter_context(self._bind())
-        self._part(self._serve(self._socket), "api")
-        await self._started()
+        self._part(self.taps.run(), "taps")
+        stack.enter_context(self.server.bind())
+        self._part(self.server.serve(self._app()), "api")
+        await self.server.started()
         self._part(self.watching.run(), "watch")
         if ready is not None:
             await ready()
@@ -307,17 +305,6 @@ class Gateway:
             allowed = "an address of this machine and a free port"
             raise ConfigurationError(f"{found}; allowed: {allowed}") from error
 
-    def _bind(self) -> socket.socket:
-        api = self.settings.api
-        family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
-        try:
-            return socket.create_server((api.host, api.port), family=family, backlog=1024)
-        except OSError as error:
-            found = f"api.host, api.port: found {api.host}:{api.port}: {error.strerror}"
-            raise ConfigurationError(
-                f"{found}; allowed: an address of this machine and a free port"
-            ) from error
-
     def _app(self) -> FastAPI:
         app = create_app(
             self.settings,
@@ -330,33 +317,10 @@ class Gateway:
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
-    async def _serve(self, listening: socket.socket) -> None:
-        api = self.settings.api
-        config = uvicorn.Config(
-            self._app(),
-            host=api.host,
-            port=api.port,
-            log_config=None,
-            access_log=False,
-            ssl_certfile=api.tls.certificate if api.tls else None,
-            ssl_keyfile=api.tls.key if api.tls else None,
-            timeout_graceful_shutdown=2,
-        )
-        self.server = uvicorn.Server(config)
-        self.server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # signals are the command's
-        await self.server.serve(sockets=[listening])
-
-    async def _started(self) -> None:
-        while self.server is None or not self.server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-            await asyncio.sleep(0.01)
-
     async def _stop_api(self) -> None:
         """Let the API answer what was asked, and say goodbye to open pages."""
         self.board.close()
-        if self.server is not None:
-            self.server.should_exit = True
-        if api := [part for part in self._parts if part.get_name() == "api"]:
-            await asyncio.wait(api, timeout=API_STOPS_WITHIN_S)
+        await self.server.stop(next((part for part in self._parts if part.get_name() == "api"), None))
 
     async def _cancel_parts(self, engine: asyncio.Task[None]) -> None:
         await cancel([part for part in self._parts if part is not engine])
@@ -376,6 +340,7 @@ class Gateway:
         if self.ble is not None:
             self.ble.close()
         self.contacts.close()
+        self.taps.cursors.close()
         self._lock.close()
 
 

@@ -7,6 +7,7 @@ from gateway.contract.errors import (
     ConfigurationError,
     Refused,
     StoreUnavailableError,
+    TapFault,
     Undecodable,
     VakaError,
 )
@@ -28,6 +29,7 @@ from gateway.contract.rule import (
 )
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
+from gateway.contract.tap import Cursors, Handed, Letter, Log, Page, Tap
 
 __all__ = [
     "Adapter",
@@ -40,12 +42,17 @@ __all__ = [
     "ConfigurationError",
     "ContactBook",
     "CredentialCheck",
+    "Cursors",
     "Decision",
     "Disarm",
+    "Handed",
     "Intake",
     "Journal",
+    "Letter",
+    "Log",
     "Manifest",
     "Notifier",
+    "Page",
     "Phone",
     "PhoneReport",
     "Raise",
@@ -61,6 +68,8 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoreUnavailableError",
+    "Tap",
+    "TapFault",
     "Undecodable",
     "VakaError",
     "as_active",

@@ -37,3 +37,7 @@ class Refused(VakaError):  # noqa: N818 - it names what happened to the answer
 
 class ChannelFault(VakaError):  # noqa: N818 - it names whose fault it is: the channel's, and not the recipient's
     """The channel itself cannot be used now; the same delivery may pass later. Says nothing personal."""
+
+
+class TapFault(VakaError):  # noqa: N818 - it names whose fault it is: the receiver's, and not the item's
+    """A tap's receiver takes nothing now; the same page comes again. Says nothing personal."""

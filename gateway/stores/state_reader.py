@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.contract import Snapshot
+from gateway.contract import Page, Snapshot
 from gateway.model.alert import Alert, AlertEntry
 from gateway.model.delivery import Delivery
 from gateway.model.event import Event
@@ -169,6 +169,21 @@ class StateReader:
         """Return the lines of history that frames from `first` to `last` wrote, in their order."""
         query = "SELECT body FROM entries WHERE frame BETWEEN ? AND ? ORDER BY frame, alert, version"
         return self._decoded(query, (first, last), AlertEntry)
+
+    def page(self, after: int, frames: int) -> Page:
+        """Return what at most so many frames after that position wrote."""
+        upto = max(after, min(self.cursor(), after + frames))  # what it had written is on disk
+        places = "SELECT place, body FROM events WHERE place >= ? AND place < ? ORDER BY place"
+        rows = self._reader.ask(places, (first_place(after + 1), first_place(upto + 1)))
+        entries = self.entries(after + 1, upto)
+        alerts = (self.alert(name) for name in dict.fromkeys(entry.alert for entry in entries))
+        return Page(
+            after=after,
+            upto=upto,
+            events=[(place, event_of_body(body)) for place, body in rows],
+            entries=entries,
+            alerts={alert.id: alert for alert in alerts if alert is not None},
+        )
 
     def channels(self) -> frozenset[str]:
         """Return every channel by which something was ever delivered."""

@@ -1,0 +1,103 @@
+"""Where taps keep how far they are, what their receivers proved, and what those refused."""
+
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gateway.contract import Handed, Letter, StoreUnavailableError
+from gateway.stores.sqlite import Statement, carry_out, open_durable
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS cursors (tap TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS proofs (
+  tap TEXT NOT NULL,
+  item TEXT NOT NULL,
+  at_us INTEGER NOT NULL,
+  proof TEXT NOT NULL,
+  PRIMARY KEY (tap, item)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS letters (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  tap TEXT NOT NULL,
+  item TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at_us INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  UNIQUE (tap, item)
+)
+"""
+LOOKUP = 500
+
+
+class SqliteCursors:
+    """A file of its own, for the state has one writer; one that is lost begins all taps anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = open_durable(path, SCHEMA, VERSION)
+        self._asking = threading.Lock()
+
+    def cursor(self, tap: str) -> int | None:
+        """Return how far a tap is, None for one that never was."""
+        found = self._ask("SELECT upto FROM cursors WHERE tap = ?", (tap,))
+        return found[0][0] if found else None
+
+    def commit(self, tap: str, upto: int, handed: Sequence[Handed], at_us: int) -> None:
+        """Write a tap's place, its proofs and its dead letters in one durable transaction."""
+        proofs = [(tap, one.item, at_us, one.proof) for one in handed if one.proof]
+        refused = [(tap, one.item, one.refused, at_us, one.body) for one in handed if one.refused]
+        statements: list[Statement] = [
+            ("INSERT OR REPLACE INTO cursors", [(tap, upto)]),
+            ("INSERT OR REPLACE INTO proofs", proofs),
+            ("DELETE FROM letters WHERE tap = ? AND item = ?", [row[:2] for row in (*proofs, *refused)]),
+            ("INSERT INTO letters (tap, item, reason, at_us, body)", refused),
+        ]
+        self._carry_out([(sql, rows) for sql, rows in statements if rows])
+
+    def settle(self, letter: Letter, handed: Handed | None, at_us: int) -> None:
+        """Remove a dead letter: it arrived (`handed` with its proof), or a person gave it up (None)."""
+        statements: list[Statement] = [("DELETE FROM letters WHERE id = ?", [(letter.id,)])]
+        if handed is not None:
+            proof = (letter.tap, handed.item, at_us, handed.proof)
+            statements.append(("INSERT OR REPLACE INTO proofs", [proof]))
+        self._carry_out(statements)
+
+    def letters(self, tap: str, limit: int) -> Sequence[Letter]:
+        """Return the oldest dead letters of a tap."""
+        asked = "SELECT id, tap, item, reason, at_us, body FROM letters WHERE tap = ? ORDER BY id LIMIT ?"
+        return [
+            Letter(id=number, tap=name, item=item, reason=reason, at_us=at_us, body=body)
+            for number, name, item, reason, at_us, body in self._ask(asked, (tap, limit))
+        ]
+
+    def waiting(self, tap: str) -> int:
+        """Return how many dead letters a tap has."""
+        (found,) = self._ask("SELECT count(*) FROM letters WHERE tap = ?", (tap,))
+        return int(found[0])
+
+    def proofs(self, tap: str, items: Sequence[str]) -> Mapping[str, str]:
+        """Return the receiver's proofs of these items, those that have one."""
+        found: dict[str, str] = {}
+        for start in range(0, len(items), LOOKUP):
+            part = items[start : start + LOOKUP]
+            marks = ",".join("?" * len(part))
+            asked = f"SELECT item, proof FROM proofs WHERE tap = ? AND item IN ({marks})"  # noqa: S608 - marks only
+            found.update(self._ask(asked, (tap, *part)))
+        return found
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._asking:
+            self._connection.close()
+
+    def _carry_out(self, statements: Sequence[Statement]) -> None:
+        with self._asking:
+            carry_out(self._connection, statements)
+
+    def _ask(self, query: str, values: Sequence[object]) -> list[tuple]:  # type: ignore[type-arg] # as sqlite3 gives them
+        try:
+            with self._asking:
+                return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"the file of the taps cannot be read: {error}") from error
