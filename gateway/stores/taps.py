@@ -65,11 +65,11 @@ class SqliteCursors:
 
     def letters(self, tap: str, limit: int) -> Sequence[Letter]:
         """Return the oldest dead letters of a tap."""
-        asked = "SELECT id, tap, item, reason, at_us, body FROM letters WHERE tap = ? ORDER BY id LIMIT ?"
-        return [
-            Letter(id=number, tap=name, item=item, reason=reason, at_us=at_us, body=body)
-            for number, name, item, reason, at_us, body in self._ask(asked, (tap, limit))
-        ]
+        return self._letters("tap = ? ORDER BY id LIMIT ?", (tap, limit))
+
+    def letter(self, tap: str, number: int) -> Letter | None:
+        """Return one dead letter of a tap."""
+        return next(iter(self._letters("tap = ? AND id = ?", (tap, number))), None)
 
     def waiting(self, tap: str) -> int:
         """Return how many dead letters a tap has."""
@@ -90,6 +90,13 @@ class SqliteCursors:
         """Release the file."""
         with self._asking:
             self._connection.close()
+
+    def _letters(self, where: str, values: Sequence[object]) -> list[Letter]:
+        asked = f"SELECT id, tap, item, reason, at_us, body FROM letters WHERE {where}"  # noqa: S608 - our own words
+        return [
+            Letter(id=number, tap=name, item=item, reason=reason, at_us=at_us, body=body)
+            for number, name, item, reason, at_us, body in self._ask(asked, values)
+        ]
 
     def _carry_out(self, statements: Sequence[Statement]) -> None:
         with self._asking:
