@@ -45,6 +45,7 @@ from gateway.serving import ApiServer
 from gateway.stores.contacts import SqliteContacts
 from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
+from gateway.stores.scan import Scanner
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
@@ -100,6 +101,7 @@ class Gateway:
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
+        self._search = Scanner(settings.data_dir / "state.db")
         self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
         watched = Watched(
             self.engine,
@@ -313,7 +315,8 @@ class Gateway:
             self.journal,
             OwnWord(self.watching.health.report, self.metrics.text),
         )
-        context_of(app).walk, context_of(app).taps = self.walk, self.taps
+        parts = context_of(app)
+        parts.walk, parts.taps, parts.search = self.walk, self.taps, self._search
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
@@ -341,6 +344,7 @@ class Gateway:
             self.ble.close()
         self.contacts.close()
         self.taps.cursors.close()
+        self._search.close()
         self._lock.close()
 
 

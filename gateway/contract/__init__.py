@@ -27,6 +27,7 @@ from gateway.contract.rule import (
     Situation,
     as_active,
 )
+from gateway.contract.search import Search
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
 from gateway.contract.tap import Cursors, Handed, Letter, Log, Page, Tap
@@ -62,6 +63,7 @@ __all__ = [
     "Rule",
     "RuleState",
     "Say",
+    "Search",
     "Sender",
     "SessionStore",
     "Situation",

@@ -1,0 +1,1 @@
+"""The FHIR R4 facade: read, search, export, and what it can do, below /fhir."""
