@@ -1,4 +1,4 @@
-"""Debian's VictoriaMetrics on a free port in a temporary folder, started and stopped by its own process id."""
+"""Debian's VictoriaMetrics on a free port in a temporary folder, stopped by its own process id."""
 
 import json
 import os
@@ -63,20 +63,24 @@ class Victoria:
 
     def values(self, metric: str) -> list[float]:
         """Return every value that one metric has, of all its series."""
-        urllib.request.urlopen(f"{self.url}/internal/force_flush", timeout=30).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{self.port}/internal/force_flush", timeout=30).close()
         asked = urllib.parse.urlencode({"match[]": metric})
-        with urllib.request.urlopen(f"{self.url}/api/v1/export?{asked}", timeout=120) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port}/api/v1/export?{asked}", timeout=120
+        ) as answer:
             return [value for line in answer for value in json.loads(line)["values"]]
 
     def series(self, matching: str) -> list[dict[str, str]]:
         """Return the labels of every series."""
         asked = urllib.parse.urlencode({"match[]": matching})
-        with urllib.request.urlopen(f"{self.url}/api/v1/export?{asked}", timeout=120) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port}/api/v1/export?{asked}", timeout=120
+        ) as answer:
             return [json.loads(line)["metric"] for line in answer]
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
