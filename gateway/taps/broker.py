@@ -1,6 +1,6 @@
 """Broker: CloudEvents to an MQTT 5 broker at QoS 1; a message is handed over when its PUBACK is here.
 
-One connection a page: nothing is kept alive between two, and what a broken one left open is known.
+A connection is kept while there is something to send: nothing is pinged, and an idle one is made anew.
 """
 
 import asyncio
@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 import mqtt5
 
-from gateway.contract import Handed, TapFault
+from gateway.contract import ConfigurationError, Handed, TapFault
 from gateway.tap_settings import CloudEventsSettings
 from gateway.taps.envelope import Message
 from gateway.taps.hook import ONE
 
 ANSWER_WITHIN_S = 15.0
 WINDOW = 100
+IDLE_S, KEEP_ALIVE_S = 20.0, 60
 FAULTS = frozenset(
     {
         mqtt5.PubAckReasonCode.NOT_AUTHORIZED,
@@ -29,7 +30,6 @@ FAULTS = frozenset(
 """Refusals that concern the account, the load or the session, and no single message."""
 REFUSED = 0x80
 MAX_REASON = 160
-Answer = mqtt5.ConnAckPacket | mqtt5.PubAckPacket
 
 
 class Broker:
@@ -39,6 +39,12 @@ class Broker:
         self._settings = settings
         self._client_id = f"vaka-tap-{settings.name}-{token_hex(4)}"
         self._link: _Link | None = None
+        try:
+            _context(settings)
+        except OSError as error:  # ssl.SSLError among them
+            raise ConfigurationError(
+                f"taps.cloudevents {settings.name}: ca {settings.ca}: {error}"
+            ) from error
 
     def parts(self, waiting: Sequence[Message]) -> Iterator[Sequence[Message]]:
         """Yield messages as they go together: a window of unacknowledged ones."""
@@ -67,6 +73,8 @@ class Broker:
             await link.close()
 
     async def _publish(self, part: Sequence[Message]) -> Sequence[Handed]:
+        if self._link is not None and self._link.idle:
+            await self.close()
         if self._link is None:
             self._link = await self._connected()
         handed: list[Handed] = []
@@ -122,14 +130,14 @@ class Broker:
         try:
             password = settings.password.get_secret_value().encode() if settings.password else None
             hello = mqtt5.ConnectPacket(
-                self._client_id, username=settings.username, password=password, clean_start=True
+                self._client_id,
+                username=settings.username,
+                password=password,
+                clean_start=True,
+                keep_alive=KEEP_ALIVE_S,
             )
             link.write(hello.write())
-            answer = await link.read()
-            if not isinstance(answer, mqtt5.ConnAckPacket) or answer.reason_code >= REFUSED:
-                code = getattr(answer, "reason_code", None)
-                raise TapFault(f"the broker refused: {getattr(code, 'name', 'no CONNACK')}")
-            link.receive_max, link.max_bytes = answer.receive_max, answer.max_packet_size
+            link.welcome(await link.read())
         except BaseException:
             await link.close()
             raise
@@ -145,6 +153,19 @@ class _Link:
         self.drain = writer.drain
         self.receive_max = 65_535
         self.max_bytes: int | None = None
+        self._heard_at = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """True when it is over, or may be without our knowing."""
+        return self._reader.at_eof() or asyncio.get_running_loop().time() - self._heard_at > IDLE_S
+
+    def welcome(self, answer: mqtt5.Packet) -> None:
+        """Note what the broker can take; TapFault when it lets nobody in."""
+        if not isinstance(answer, mqtt5.ConnAckPacket) or answer.reason_code >= REFUSED:
+            code = getattr(answer, "reason_code", None)
+            raise TapFault(f"the broker refused: {getattr(code, 'name', 'no CONNACK')}")
+        self.receive_max, self.max_bytes = answer.receive_max, answer.max_packet_size
 
     async def read(self) -> mqtt5.Packet:
         """Return the next packet; TapFault when the broker says goodbye."""
@@ -159,7 +180,8 @@ class _Link:
                 break
             if shift > 21:
                 raise ValueError("remaining length")
-        packet, _ = mqtt5.read(head + await self._reader.readexactly(length))
+        packet, _ = mqtt5.read(memoryview(head + await self._reader.readexactly(length)))
+        self._heard_at = asyncio.get_running_loop().time()
         if isinstance(packet, mqtt5.DisconnectPacket):
             raise TapFault(f"the broker closed: {packet.reason_code.name}")
         return packet

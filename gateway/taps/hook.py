@@ -1,4 +1,4 @@
-"""Hook: CloudEvents to a webhook, in structured mode or in batches, each request signed (Standard Webhooks 1)."""
+"""Hook: CloudEvents to a webhook, one or a batch a request, each signed as Standard Webhooks 1 says."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -19,10 +19,12 @@ OVERLOADED, UNSUPPORTED = 429, 415
 BLAMES_US = frozenset({401, 402, 403, 404, 407, 408, 425, OVERLOADED})
 """Answers that concern the address, the account or the load, and no single message."""
 MAX_REASON = 160
+SHOWN = ("text/plain", "application/json", "application/problem+json")
+"""Answers whose text a person can read."""
 
 
 class Hook:
-    """Posts messages in order. A receiver that knows no batches (415) gets one message a request from then on."""
+    """Posts messages in order; a receiver that knows no batches (415) gets them one by one from then on."""
 
     def __init__(self, settings: CloudEventsSettings, clock: Clock) -> None:
         self._url = settings.url
@@ -47,7 +49,7 @@ class Hook:
             yield part
 
     async def send(self, part: Sequence[Message]) -> Sequence[Handed]:
-        """Send messages; what is refused in a batch is found one by one. TapFault: nothing is known of them."""
+        """Send messages; what is refused of a batch is found. TapFault: nothing is known of them."""
         if len(part) == 1:
             refused = await self._refused(part)
             return [Handed(item=part[0].item, refused=refused, body=part[0].body if refused else b"")]
@@ -116,12 +118,10 @@ def _name(part: Sequence[Message]) -> str:
     """Return the id of a request: the event's own, or for a batch the same for the same events."""
     if len(part) == 1:
         return part[0].item
-    return f"batch-{sha256('\0'.join(one.item for one in part).encode()).hexdigest()[:32]}"
+    names = "\0".join(one.item for one in part)
+    return f"batch-{sha256(names.encode()).hexdigest()[:32]}"
 
 
 def _said(answer: httpx.Response) -> str:
-    kind = answer.headers.get("content-type", "")
-    text = (
-        answer.text if kind.startswith(("text/plain", "application/json", "application/problem+json")) else ""
-    )
-    return " ".join(text.split())[:MAX_REASON]
+    shown = answer.headers.get("content-type", "").startswith(SHOWN)
+    return " ".join(answer.text.split())[:MAX_REASON] if shown else ""
