@@ -20,12 +20,10 @@ from gateway.taps.hook import ONE
 ANSWER_WITHIN_S = 15.0
 WINDOW = 100
 IDLE_S, KEEP_ALIVE_S = 20.0, 60
-FAULTS = frozenset(
-    {
-        mqtt5.PubAckReasonCode.NOT_AUTHORIZED,
-        mqtt5.PubAckReasonCode.QUOTA_EXCEEDED,
-        mqtt5.PubAckReasonCode.PACKET_ID_IN_USE,
-    }
+FAULTS = (
+    mqtt5.PubAckReasonCode.NOT_AUTHORIZED,
+    mqtt5.PubAckReasonCode.QUOTA_EXCEEDED,
+    mqtt5.PubAckReasonCode.PACKET_ID_IN_USE,
 )
 """Refusals that concern the account, the load or the session, and no single message."""
 REFUSED = 0x80
@@ -162,7 +160,7 @@ class _Link:
 
     def welcome(self, answer: mqtt5.Packet) -> None:
         """Note what the broker can take; TapFault when it lets nobody in."""
-        if not isinstance(answer, mqtt5.ConnAckPacket) or answer.reason_code >= REFUSED:
+        if not isinstance(answer, mqtt5.ConnAckPacket) or int(answer.reason_code) >= REFUSED:
             code = getattr(answer, "reason_code", None)
             raise TapFault(f"the broker refused: {getattr(code, 'name', 'no CONNACK')}")
         self.receive_max, self.max_bytes = answer.receive_max, answer.max_packet_size
@@ -200,7 +198,7 @@ def _refusal(answer: mqtt5.PubAckPacket) -> str:
     code = answer.reason_code
     if code in FAULTS:
         raise TapFault(f"the broker refused: {code.name}")
-    return f"{code.name} {answer.reason_str or ''}".strip()[:MAX_REASON] if code >= REFUSED else ""
+    return f"{code.name} {answer.reason_str or ''}".strip()[:MAX_REASON] if int(code) >= REFUSED else ""
 
 
 def _context(settings: CloudEventsSettings) -> ssl.SSLContext:
