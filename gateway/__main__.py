@@ -16,6 +16,7 @@ from gateway.commands import decode as decoding
 from gateway.commands import doctor as examination
 from gateway.commands import inspect
 from gateway.commands import rules as rulebook
+from gateway.commands.codes import add_commands as add_codes
 from gateway.commands.demo import demo as play
 from gateway.commands.edge import add_commands as add_edge
 from gateway.commands.fleet import add_commands as add_fleet
@@ -289,6 +290,7 @@ def _add_group(name: str, run: Callable[..., None]) -> None:
 
 
 add_commands(app, _plainly)
+add_codes(app, _plainly)
 add_edge(app, _plainly)
 add_fleet(app, _plainly)
 add_new_adapter(app, _plainly)
