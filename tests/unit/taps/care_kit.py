@@ -101,9 +101,7 @@ def with_a_box() -> RegistryDocument:
             }
         ],
     )
-    return replace(
-        plain, device=(*plain.device, *more.device), enrolment=(*plain.enrolment, *more.enrolment)
-    )
+    return replace(plain, device=(*plain.device, *more.device), enrolment=(*plain.enrolment, *more.enrolment))
 
 
 def one(records: list[CareRecord], kind: Kind) -> CareRecord:
