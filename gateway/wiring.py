@@ -100,6 +100,7 @@ class Gateway:
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
+        self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
         watched = Watched(
             self.engine,
             self.intake,
@@ -109,12 +110,11 @@ class Gateway:
             self._ways_in,
             self._dead_man,
             self.dispatcher.report,
+            self.taps.report,
         )
         self.watching = Watching(settings.watch, watched, self.metrics)
         self._commander = self._make_commander()
-        observers.append(self._commander)
-        self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
-        observers.append(self.taps)
+        observers += [self._commander, self.taps]
         self.server = ApiServer(settings.api)
         self._parts: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
@@ -313,7 +313,7 @@ class Gateway:
             self.journal,
             OwnWord(self.watching.health.report, self.metrics.text),
         )
-        context_of(app).walk = self.walk
+        context_of(app).walk, context_of(app).taps = self.walk, self.taps
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 

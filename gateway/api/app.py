@@ -27,6 +27,7 @@ from gateway.api import (
     people,
     planning,
     reached,
+    taps,
     trace,
 )
 from gateway.api import metrics as metrics_route
@@ -85,6 +86,7 @@ def create_app(
         live,
         commands,
         fleet,
+        taps,
         enrolment,
         devices,
         checks,

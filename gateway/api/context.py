@@ -13,6 +13,7 @@ from gateway.contract import Journal, Store
 from gateway.onboarding.fleet import Forecasts
 from gateway.pipeline.walk import Walk
 from gateway.service.means import Means
+from gateway.service.taps import Taps
 
 STATUS_KEPT_S = 1.0
 """How long the gateway's status is shown to live pages before it is asked again."""
@@ -30,7 +31,7 @@ class OwnWord(NamedTuple):
 class Context:
     """The parts of the running gateway that people's requests reach, and who may sign in.
 
-    `walk` is the one the engine runs, for dry runs; None before the plug board has given it.
+    `walk` is the one the engine runs, for dry runs; None before the plug board has given it. `taps` likewise.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Context:
         self.health = own_word.report
         self.metrics = own_word.figures
         self.walk: Walk | None = None
+        self.taps: Taps | None = None
         self.forecasts = Forecasts()
         self.sessions = Sessions(settings, clock)
         self.passwords = Passwords(settings.user, clock)

@@ -108,6 +108,10 @@ class Cursors(Protocol):
         """Return the oldest dead letters of a tap."""
         ...
 
+    def letter(self, tap: str, number: int) -> Letter | None:
+        """Return one dead letter of a tap."""
+        ...
+
     def waiting(self, tap: str) -> int:
         """Return how many dead letters a tap has."""
         ...
