@@ -36,9 +36,7 @@ class SqliteCursors:
     """A file of its own, for the state has one writer; one that is lost begins all taps anew."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self._connection = (
-            open_read_only(path, VERSION) if read_only else open_durable(path, SCHEMA, VERSION)
-        )
+        self._connection = open_read_only(path, VERSION) if read_only else open_durable(path, SCHEMA, VERSION)
         self._asking = threading.Lock()
 
     def cursor(self, tap: str) -> int | None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from gateway.__main__ import app
 from simulators.standins.care import CareStandIn
 from simulators.standins.faults import Faults
 from simulators.standins.server import served
@@ -112,9 +114,9 @@ def test_after_closing_an_alert_the_care_system_holds_all_of_it_and_nobody_typed
     gateway: GatewayProcess, system: tuple[CareStandIn, str]
 ) -> None:
     stand_in, url = system
-    app = App(gateway)
-    alert = app.press("t/sos-1")
-    app.handle(alert, "ramlat i köket, hjälpt upp")
+    carer = App(gateway)
+    alert = carer.press("t/sos-1")
+    carer.handle(alert, "ramlat i köket, hjälpt upp")
     until(lambda: kinds_of(stand_in, alert) == WHOLE, gateway.log)
     closed = stand_in.records[f"alert-{alert}-closed"]
     told = gateway.get(f"/api/v1/alerts/{alert}")
@@ -132,22 +134,22 @@ def test_an_outage_of_the_care_system_and_two_kills_of_the_gateway_lose_and_doub
     gateway: GatewayProcess, system: tuple[CareStandIn, str]
 ) -> None:
     stand_in, _ = system
-    app = App(gateway)
-    first = app.press("t/sos-1")
-    app.handle(first, "före avbrottet")
+    carer = App(gateway)
+    first = carer.press("t/sos-1")
+    carer.handle(first, "före avbrottet")
     stand_in.faults = Faults(fail=503)
-    second = app.press("t/sos-2")
-    app.handle(second, "under avbrottet")
+    second = carer.press("t/sos-2")
+    carer.handle(second, "under avbrottet")
     asked = stand_in.requests
     until(lambda: stand_in.requests > asked, gateway.log)
     gateway.kill()
     gateway.start()
-    third = app.press("t/gps-1")
+    third = carer.press("t/gps-1")
     stand_in.faults = Faults(slow_s=0.05)  # so that the second kill comes between two records
     until(lambda: kinds_of(stand_in, second), gateway.log)
     gateway.kill()
     gateway.start()
-    app.handle(third, "efter avbrottet")
+    carer.handle(third, "efter avbrottet")
     for alert in (first, second, third):
         until(lambda alert=alert: kinds_of(stand_in, alert) == WHOLE, gateway.log)  # type: ignore[misc]
     lines = (stand_in_file(gateway)).read_text("utf-8").splitlines()
@@ -155,6 +157,34 @@ def test_an_outage_of_the_care_system_and_two_kills_of_the_gateway_lose_and_doub
     assert len({(one["key"], one["version"]) for one in kept}) == len(kept)
     assert stand_in.manual == []
     until(lambda: cursor(gateway) >= last_entry(gateway), gateway.log)
+
+
+def test_reconciling_finds_all_there_until_the_care_system_lost_one(
+    gateway: GatewayProcess, system: tuple[CareStandIn, str]
+) -> None:
+    stand_in, _ = system
+    stand_in.faults = Faults()
+    alert = App(gateway).press("t/sos-1")
+    until(lambda: f"visit-{alert}" in stand_in.records, gateway.log)
+    until(lambda: cursor(gateway) >= last_entry(gateway), gateway.log)
+    config = str(gateway.folder / "vaka.toml")
+    good = CliRunner().invoke(app, ["reconcile", "--config", config, "--json"])
+    (told,) = json.loads(good.stdout)
+    assert (good.exit_code, told["good"], told["missing"], told["lost"]) == (0, True, [], [])
+    assert told["expected"] == told["proved"] == told["listed"] == len(stand_in.records)
+    lost = stand_in.records.pop(f"visit-{alert}")
+    bad = CliRunner().invoke(app, ["reconcile", "--config", config])
+    assert bad.exit_code == 1
+    assert f"lost {lost['key']} version 1" in bad.stdout
+    assert CliRunner().invoke(app, ["reconcile", "--config", config, "--offline"]).exit_code == 0
+    stand_in.faults = Faults(fail=503)
+    unread = CliRunner().invoke(app, ["reconcile", "--config", config])
+    assert unread.exit_code == 1
+    assert "its own list could not be read: HTTP 503" in unread.stdout
+    nobody = CliRunner().invoke(app, ["reconcile", "--config", config, "--tap", "other"])
+    assert nobody.exit_code == 2
+    stand_in.records[lost["key"]] = lost
+    stand_in.faults = Faults()
 
 
 def stand_in_file(gateway: GatewayProcess) -> Path:

@@ -55,6 +55,19 @@ def records_of(page: Page, asked: Asked) -> list[CareRecord]:
     return list(found.values())
 
 
+def owed(page: Page, asked: Asked) -> dict[str, int]:
+    """Return the key of each record that a page must have led to, with the least version of it; blocking."""
+    found: dict[str, int] = {record.key: record.version for record in _of_events(page, asked)}
+    for entry in page.entries:
+        alert = page.alerts.get(entry.alert)
+        if alert is None or not concerns(alert):
+            continue
+        for record in _of_entry(entry, alert, asked):
+            version = entry.version if record.kind is Kind.VISIT else record.version
+            found[record.key] = max(version, found.get(record.key, 0))
+    return found
+
+
 def concerns(alert: Alert) -> bool:
     """Tell whether an alert belongs in somebody's record."""
     return alert.person is not None or alert.type is AlertType.PERSON
