@@ -1,6 +1,8 @@
 """Care records made of what really happens in a town: what each tells, and that it tells it once."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import jsonschema
 import msgspec
@@ -17,6 +19,15 @@ AT_NOON = 3600
 @pytest.fixture
 def town() -> CareTown:
     return CareTown()
+
+
+PUBLISHED = Path(__file__).parents[3] / "docs" / "care-record.schema.json"
+
+
+def test_the_published_schema_is_that_of_the_records() -> None:
+    assert json.loads(PUBLISHED.read_text("utf-8")) == schema(), (
+        "write schema() to docs/care-record.schema.json"
+    )
 
 
 def kinds(records: list[CareRecord]) -> list[str]:
