@@ -3,11 +3,12 @@
 One record is one file of JSON; docs/care-record.schema.json is made from these types.
 """
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
+
+from gateway.model.vocabulary import Instant
 
 FORM = "vaka.care-record.v1"
 Key = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")]
@@ -43,7 +44,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     version: int
-    at: datetime
+    at: Instant
     action: str
     text: str
     by: Literal["person", "rule", "system"]
@@ -55,7 +56,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Delivered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """To whom the alert was sent by which channel, and how far that is proved to have come."""
 
-    at: datetime
+    at: Instant
     to: str
     channel: str
     state: str
@@ -76,11 +77,11 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     state: Literal["requested", "on_the_way", "arrived", "done", "cancelled"]
-    requested_at: datetime
+    requested_at: Instant
     by: str = ""
-    eta: datetime | None = None
-    arrived_at: datetime | None = None
-    ended_at: datetime | None = None
+    eta: Instant | None = None
+    arrived_at: Instant | None = None
+    ended_at: Instant | None = None
 
 
 class Dose(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -88,7 +89,7 @@ class Dose(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     deviation: Literal["missed", "retracted", "early", "overdose_attempt"]
     dose: str = ""
-    due_at: datetime | None = None
+    due_at: Instant | None = None
     window_min: float | None = None
 
 
@@ -104,7 +105,7 @@ class CareRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: Key
     version: Annotated[int, msgspec.Meta(ge=1)]
     kind: Kind
-    at: datetime
+    at: Instant
     tenant: str
     home: str
     text: str
@@ -115,8 +116,8 @@ class CareRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alert: str | None = None
     severity: str | None = None
     priority: str | None = None
-    occurred_at: datetime | None = None
-    raised_at: datetime | None = None
+    occurred_at: Instant | None = None
+    raised_at: Instant | None = None
     handled: Step | None = None
     outcome: Literal["real", "false", "test", "technical"] | None = None
     outcome_text: str = ""
