@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 Resource = dict[str, Any]
 MAX_FOUND = 1000
@@ -52,12 +52,21 @@ class FhirStore:
             return _refused(refusal)
 
     def search(self, kind: str, asked: Mapping[str, str]) -> Outcome:
-        """Find by identifier, or list all of a type."""
-        found = [one for (typed, _), one in self.held.items() if typed == kind]
-        if "identifier" in asked:
-            found = [one for one in found if asked["identifier"] in _identifiers(one)]
-        entries = [{"fullUrl": f"{kind}/{one['id']}", "resource": one} for one in found[:MAX_FOUND]]
-        listed = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "entry": entries}
+        """Find by identifier or tag (`system|value`, or `system|` for all of it), a page at a time."""
+        found = [one for (typed, _), one in self.held.items() if typed == kind and _fits(one, asked)]
+        first, count_of = int(asked.get("_offset", 0)), min(int(asked.get("_count", MAX_FOUND)), MAX_FOUND)
+        entries = [
+            {"fullUrl": f"{kind}/{one['id']}", "resource": one} for one in found[first : first + count_of]
+        ]
+        listed: Resource = {
+            "resourceType": "Bundle",
+            "type": "searchset",
+            "total": len(found),
+            "entry": entries,
+        }
+        if first + count_of < len(found):
+            more = urlencode({**asked, "_offset": str(first + count_of)})
+            listed["link"] = [{"relation": "next", "url": f"{kind}?{more}"}]
         return Outcome(200, listed)
 
     def _carried_out(self, entries: list[Resource]) -> Resource:
@@ -96,20 +105,20 @@ class FhirStore:
     def _planned(self, entry: Resource) -> tuple[Resource, Resource | None]:
         """Return what an entry wants to stand, with its id, and what stands there now."""
         request, resource = entry.get("request", {}), entry.get("resource", {})
-        kind = resource.get("resourceType")
+        kind, method = resource.get("resourceType"), request.get("method")
         url = urlsplit(request.get("url", ""))
-        if request.get("method") != "PUT" or not kind or url.path.split("/")[0] != kind:
-            raise RefusedError(400, "not-supported", "allowed: PUT of a resource to its own type")
-        if "/" in url.path:
-            name = url.path.split("/")[1]
-            return {**resource, "id": name}, self.held.get((kind, name))
-        (asked,) = parse_qs(url.query).get("identifier", [""])[:1]
-        if not asked or asked not in _identifiers(resource):
-            raise RefusedError(412, "invariant", f"{kind}: the identifier asked for is not its own")
-        found = [one for (typed, _), one in self.held.items() if typed == kind and asked in _identifiers(one)]
+        if method not in ("PUT", "POST") or not kind or url.path != kind:
+            raise RefusedError(400, "not-supported", "allowed: PUT or POST of a resource to its own type")
+        query = url.query if method == "PUT" else request.get("ifNoneExist", "")
+        asked = {name: values[0] for name, values in parse_qs(query).items()}
+        if not asked or not asked.keys() <= {"identifier", "_tag"} or not _fits(resource, asked):
+            raise RefusedError(412, "invariant", f"{kind}: what is asked for is not the resource's own")
+        found = [one for (typed, _), one in self.held.items() if typed == kind and _fits(one, asked)]
         if len(found) > 1:
-            raise RefusedError(412, "multiple-matches", f"{kind}: {asked} stands for {len(found)}")
+            raise RefusedError(412, "multiple-matches", f"{kind}: {query} stands for {len(found)}")
         held = found[0] if found else None
+        if held is not None and method == "POST":
+            return held, held
         return {**resource, "id": held["id"] if held else f"r{next(self._ids)}"}, held
 
 
@@ -120,6 +129,20 @@ def _entries(bundle: Resource, text: str, strangers: set[str]) -> list[Resource]
         raise RefusedError(422, "not-found", f"nobody here is called {unknown[0]}")
     found: list[Resource] = bundle.get("entry", [])
     return found
+
+
+def _fits(resource: Resource, asked: Mapping[str, str]) -> bool:
+    own = {"identifier": _identifiers(resource), "_tag": _tags(resource)}
+    return all(_any_fits(own[name], asked[name]) for name in own if name in asked)
+
+
+def _any_fits(own: set[str], asked: str) -> bool:
+    return asked in own or (asked.endswith("|") and any(one.startswith(asked) for one in own))
+
+
+def _tags(resource: Resource) -> set[str]:
+    tags = resource.get("meta", {}).get("tag", [])
+    return {f"{one.get('system', '')}|{one.get('code', '')}" for one in tags}
 
 
 def _identifiers(resource: Resource) -> set[str]:

@@ -6,6 +6,7 @@ from gateway.contract import Tap
 from gateway.service.tapping import TapMeans
 from gateway.tap_settings import CareSettings
 from gateway.taps.care.carrier import CareTap, Connector
+from gateway.taps.care.fhir import FhirConnector
 from gateway.taps.care.file import FileConnector
 from gateway.taps.care.http import HttpConnector
 from gateway.taps.care.making import Asked
@@ -13,6 +14,7 @@ from gateway.taps.care.making import Asked
 CONNECTORS: Mapping[str, Callable[[CareSettings], Connector]] = {
     "http": HttpConnector,
     "file": FileConnector,
+    "fhir": FhirConnector,
 }
 
 
