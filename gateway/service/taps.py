@@ -130,7 +130,7 @@ class TapRunner:
         while True:
             self.news.clear()
             page = await asyncio.to_thread(self._log.page, self.cursor, self._frames)
-            page = _ours(page)
+            page = ours(page)
             if not page.empty:
                 return page
             if page.upto - self._kept > QUIET_FRAMES:
@@ -220,7 +220,7 @@ class Taps:
         }
 
 
-def _ours(page: Page) -> Page:
+def ours(page: Page) -> Page:
     """Leave out the synthetic alarm, which is about nobody."""
     strange = {name for name, alert in page.alerts.items() if alert.tenant == SYNTHETIC}
     return replace(
