@@ -197,7 +197,7 @@ def answers(adapters: Sequence[Adapter]) -> Callable[[Frame, Told], bytes]:
     table = AdapterTable(adapters)
 
     def answer(frame: Frame, told: Told) -> bytes:
-        adapter = table.find(frame.channel)
+        adapter: object = table.find(frame.channel)
         return adapter.reply(frame, told) if isinstance(adapter, Answering) else b""
 
     return answer

@@ -17,22 +17,11 @@ logging.getLogger("aiosipua").setLevel(logging.ERROR)
 
 METHODS = ("MESSAGE", "OPTIONS")
 """What is understood (RFC 3261 section 20.5, Allow)."""
-KNOWN = frozenset(
-    [
-        "ACK",
-        "BYE",
-        "CANCEL",
-        "INFO",
-        "INVITE",
-        "NOTIFY",
-        "PRACK",
-        "PUBLISH",
-        "REFER",
-        "REGISTER",
-        "SUBSCRIBE",
-        "UPDATE",
-    ]
-)
+KNOWN = frozenset({"ACK", "BYE", "CANCEL", "INFO", "INVITE", "NOTIFY", "PRACK", "PUBLISH", "REFER"}) | {
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
+}
 """Methods of the standard that are not served: 405, and 501 for any other."""
 REASONS: Mapping[int, str] = {
     200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
