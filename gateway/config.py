@@ -26,6 +26,7 @@ from gateway.files import read_registry, read_toml
 from gateway.model.faults import RecordError
 from gateway.model.registry import Registry
 from gateway.sections import Port, Section, fault, is_loopback
+from gateway.sip_settings import SipSettings
 from gateway.tap_settings import TapSettings
 
 PREFIX = "VAKA_"
@@ -198,6 +199,7 @@ class Settings(Section):
     listener: ListenerSettings = ListenerSettings()
     broker: tuple[BrokerSettings, ...] = ()
     ble: BleSettings = BleSettings()
+    sip: SipSettings = SipSettings()
     api: ApiSettings = ApiSettings()
     channels: ChannelSettings = ChannelSettings()
     limits: LimitSettings = LimitSettings()

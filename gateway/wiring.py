@@ -42,6 +42,7 @@ from gateway.service.reach import Reachability
 from gateway.service.signing import Signer
 from gateway.service.watching import Watching
 from gateway.serving import ApiServer
+from gateway.sip import make_sip
 from gateway.stores.contacts import SqliteContacts
 from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
@@ -103,6 +104,7 @@ class Gateway:
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
         self._search = Scanner(settings.data_dir / "state.db")
         self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
+        self.sip = make_sip(settings.sip, self.adapters, self.registry, self.intake, self.clock)
         watched = Watched(
             self.engine,
             self.intake,
@@ -184,6 +186,9 @@ class Gateway:
         if self.listener is not None:
             stack.push_async_callback(self.listener.stop)
             await self._listen(self.listener)
+        if self.sip is not None:
+            stack.push_async_callback(self.sip.stop)
+            await self._open("sip.host", self.settings.sip.host, self.sip.start())
         for client in self.brokers:
             self._part(client.run(), f"broker {client.name}")
         if self.ble is not None:
@@ -296,6 +301,8 @@ class Gateway:
             ways["listener"] = asdict(self.listener.counters)
         if self.ble is not None:
             ways[self.ble.name] = asdict(self.ble.standing)
+        if self.sip is not None:
+            ways["sip"] = asdict(self.sip.standing)
         return ways
 
     async def _listen(self, listener: MqttListener) -> None:
@@ -306,6 +313,16 @@ class Gateway:
             found = f"listener.host, listener.port: found {where.host}:{where.port}: {error.strerror}"
             allowed = "an address of this machine and a free port"
             raise ConfigurationError(f"{found}; allowed: {allowed}") from error
+
+    async def _open(self, key: str, host: str, opening: Awaitable[None]) -> None:
+        """Open the sockets of a way in; ConfigurationError says what the system has against them."""
+        try:
+            await opening
+        except OSError as error:
+            found = f"{key}: found {host}: {error.strerror or error}"
+            raise ConfigurationError(
+                f"{found}; allowed: an address of this machine and free ports"
+            ) from error
 
     def _app(self) -> FastAPI:
         app = create_app(

@@ -1,6 +1,7 @@
 """The ports: what adapters, rules, stores, transports, notifiers and clocks must be, joined in `wiring`."""
 
 from gateway.contract.adapter import Adapter, Manifest
+from gateway.contract.answering import Answering, Outcome, Told
 from gateway.contract.clock import Clock
 from gateway.contract.errors import (
     ChannelFault,
@@ -34,6 +35,7 @@ from gateway.contract.tap import Cursors, Handed, Letter, Log, Page, Tap
 
 __all__ = [
     "Adapter",
+    "Answering",
     "Arm",
     "Change",
     "Changes",
@@ -53,6 +55,7 @@ __all__ = [
     "Log",
     "Manifest",
     "Notifier",
+    "Outcome",
     "Page",
     "Phone",
     "PhoneReport",
@@ -72,6 +75,7 @@ __all__ = [
     "StoreUnavailableError",
     "Tap",
     "TapFault",
+    "Told",
     "Undecodable",
     "VakaError",
     "as_active",
