@@ -105,18 +105,7 @@ class Gateway:
         self._search = Scanner(settings.data_dir / "state.db")
         self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
         self.sip = make_sip(settings.sip, self.adapters, self.registry, self.intake, self.clock)
-        watched = Watched(
-            self.engine,
-            self.intake,
-            self.board,
-            self.store,
-            self.clock,
-            self._ways_in,
-            self._dead_man,
-            self.dispatcher.report,
-            self.taps.report,
-        )
-        self.watching = Watching(settings.watch, watched, self.metrics)
+        self.watching = Watching(settings.watch, self._watched(), self.metrics)
         self._commander = self._make_commander()
         observers += [self._commander, self.taps]
         self.server = ApiServer(settings.api)
@@ -220,6 +209,19 @@ class Gateway:
         if self._dead_man is not None:
             document = with_synthetic(document, hash_secret(self._password))
         return document.to_json()
+
+    def _watched(self) -> Watched:
+        return Watched(
+            self.engine,
+            self.intake,
+            self.board,
+            self.store,
+            self.clock,
+            self._ways_in,
+            self._dead_man,
+            self.dispatcher.report,
+            self.taps.report,
+        )
 
     def _make_dispatcher(self, notifiers: Mapping[str, Notifier]) -> Dispatcher:
         made = Dispatcher(
