@@ -130,17 +130,15 @@ Scope = Literal[
     "trace:read",
     "frames:write",
     "metrics:read",
-    "fhir:read",
 ]
 
 
 class TokenSettings(Section):
-    """An API token: BLAKE2 hash from `vaka token`, what it may do, and whose FHIR resources it may read."""
+    """An API token: BLAKE2 hash from `vaka token`, and what it may do."""
 
     name: str = Field(pattern=r"^[a-z0-9._-]{1,64}$")
     token_hash: SecretStr
     scopes: tuple[Scope, ...] = Field(min_length=1)
-    tenants: tuple[str, ...] = ()
 
 
 class ApiSettings(Section):

@@ -46,7 +46,6 @@ from gateway.sip import make_sip
 from gateway.stores.contacts import SqliteContacts
 from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
-from gateway.stores.scan import Scanner
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
@@ -102,7 +101,6 @@ class Gateway:
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
-        self._search = Scanner(settings.data_dir / "state.db")
         self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
         self.sip = make_sip(settings.sip, self.adapters, self.registry, self.intake, self.clock)
         self.watching = Watching(settings.watch, self._watched(), self.metrics)
@@ -334,8 +332,7 @@ class Gateway:
             self.journal,
             OwnWord(self.watching.health.report, self.metrics.text),
         )
-        parts = context_of(app)
-        parts.walk, parts.taps, parts.search = self.walk, self.taps, self._search
+        context_of(app).walk, context_of(app).taps = self.walk, self.taps
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
@@ -363,7 +360,6 @@ class Gateway:
             self.ble.close()
         self.contacts.close()
         self.taps.cursors.close()
-        self._search.close()
         self._lock.close()
 
 

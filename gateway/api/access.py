@@ -72,7 +72,6 @@ DeviceCommander = Annotated[Actor, Depends(Need("devices:command"))]
 MetricsReader = Annotated[Actor, Depends(Need("metrics:read"))]
 PeopleReader = Annotated[Actor, Depends(Need("people:read"))]
 PeopleWriter = Annotated[Actor, Depends(Need("people:write"))]
-FhirReader = Annotated[Actor, Depends(Need("fhir:read"))]
 TraceReader = Annotated[Actor, Depends(Need("trace:read"))]
 
 

@@ -33,9 +33,6 @@ from gateway.api import (
 from gateway.api import metrics as metrics_route
 from gateway.api.context import Context, OwnWord, context
 from gateway.api.errors import ApiError, NotSignedInError, Problem, RefusedError, UnavailableError
-from gateway.api.fhir import routes as fhir_routes
-from gateway.api.fhir.answers import PATH as FHIR
-from gateway.api.fhir.answers import outcome_of
 from gateway.api.security import HeadersMiddleware, hosts
 from gateway.api.view import STATIC_FOLDER, Drawing, viewer
 from gateway.config import Settings
@@ -90,7 +87,6 @@ def create_app(
         commands,
         fleet,
         taps,
-        fhir_routes,
         enrolment,
         devices,
         checks,
@@ -146,8 +142,6 @@ def _say_errors(app: FastAPI) -> None:
 
 def _answer(request: Request, error: ApiError) -> Response:
     """Say an error to a program as a Problem, to a page's script as a sentence, to a person as a page."""
-    if request.url.path.startswith(f"{FHIR}/"):
-        return outcome_of(error)
     if not _is_page(request):
         return JSONResponse(error.problem.model_dump(), error.status_code, error.headers)
     scripted = "hx-request" in request.headers

@@ -28,16 +28,14 @@ MAX_SESSIONS = 10_000
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who asks, and what they may do.
 
-    `teams` empty means that no alert is hidden from them, `tenants` empty that no municipality is.
-    `forgery_token` must come back with every change that a browser could be tricked into; it is "" for API
-    tokens, which no browser sends unasked.
+    `teams` empty means that no alert is hidden from them. `forgery_token` must come back with every
+    change that a browser could be tricked into; it is "" for API tokens, which no browser sends unasked.
     """
 
     name: str
     scopes: frozenset[str]
     teams: frozenset[str] = frozenset()
     forgery_token: str = ""
-    tenants: frozenset[str] = frozenset()
 
     def may(self, scope: str) -> bool:
         """Tell whether the actor has this right."""
@@ -50,7 +48,7 @@ def find_token(token: str, known: Sequence[TokenSettings]) -> Actor | None:
     asked = token_hash(token)
     for one in known:
         if hmac.compare_digest(asked, one.token_hash.get_secret_value().lower()):
-            found = Actor(name=one.name, scopes=frozenset(one.scopes), tenants=frozenset(one.tenants))
+            found = Actor(name=one.name, scopes=frozenset(one.scopes))
     return found
 
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from gateway.api.auth import Sessions, local_actor
 from gateway.api.passwords import Passwords
 from gateway.config import ApiSettings
-from gateway.contract import Journal, Search, Store
+from gateway.contract import Journal, Store
 from gateway.onboarding.fleet import Forecasts
 from gateway.pipeline.walk import Walk
 from gateway.service.means import Means
@@ -31,8 +31,7 @@ class OwnWord(NamedTuple):
 class Context:
     """The parts of the running gateway that people's requests reach, and who may sign in.
 
-    `walk` is the one the engine runs, for dry runs; None before the plug board has given it. `taps` and
-    `search` likewise.
+    `walk` is the one the engine runs, for dry runs; None before the plug board has given it. `taps` likewise.
     """
 
     def __init__(
@@ -55,7 +54,6 @@ class Context:
         self.metrics = own_word.figures
         self.walk: Walk | None = None
         self.taps: Taps | None = None
-        self.search: Search | None = None
         self.forecasts = Forecasts()
         self.sessions = Sessions(settings, clock)
         self.passwords = Passwords(settings.user, clock)

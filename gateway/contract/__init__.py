@@ -28,7 +28,6 @@ from gateway.contract.rule import (
     Situation,
     as_active,
 )
-from gateway.contract.search import Search
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
 from gateway.contract.tap import Cursors, Handed, Letter, Log, Page, Tap
@@ -66,7 +65,6 @@ __all__ = [
     "Rule",
     "RuleState",
     "Say",
-    "Search",
     "Sender",
     "SessionStore",
     "Situation",

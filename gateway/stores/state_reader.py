@@ -217,11 +217,8 @@ class StateReader:
         return {key: decoder.decode(body) for key, body in self._reader.ask(query)}
 
     def _decoded(self, query: str, parameters: Sequence[object], kind: type[Any]) -> list[Any]:
-        return self._decoded_rows(self._reader.ask(query, parameters), kind)
-
-    def _decoded_rows(self, rows: Sequence[Any], kind: type[Any]) -> list[Any]:
         decoder = msgspec.json.Decoder(kind)
-        return [decoder.decode(row[0]) for row in rows]
+        return [decoder.decode(row[0]) for row in self._reader.ask(query, parameters)]
 
 
 def stored_registry(reader: Reader) -> RegistryDocument:
