@@ -27,12 +27,14 @@ from gateway.contract.rule import (
     Situation,
     as_active,
 )
+from gateway.contract.search import AlertPage, DeliveryPage, EventPage, LogSearch, Mark, Sought
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
 from gateway.contract.tap import Cursors, Handed, Letter, Log, Page, Tap
 
 __all__ = [
     "Adapter",
+    "AlertPage",
     "Arm",
     "Change",
     "Changes",
@@ -44,13 +46,17 @@ __all__ = [
     "CredentialCheck",
     "Cursors",
     "Decision",
+    "DeliveryPage",
     "Disarm",
+    "EventPage",
     "Handed",
     "Intake",
     "Journal",
     "Letter",
     "Log",
+    "LogSearch",
     "Manifest",
+    "Mark",
     "Notifier",
     "Page",
     "Phone",
@@ -66,6 +72,7 @@ __all__ = [
     "SessionStore",
     "Situation",
     "Snapshot",
+    "Sought",
     "Store",
     "StoreUnavailableError",
     "Tap",
