@@ -26,6 +26,7 @@ from gateway.files import read_registry, read_toml
 from gateway.model.faults import RecordError
 from gateway.model.registry import Registry
 from gateway.sections import Port, Section, fault, is_loopback
+from gateway.sip_settings import SipSettings
 from gateway.tap_settings import TapSettings
 
 PREFIX = "VAKA_"
@@ -129,15 +130,24 @@ Scope = Literal[
     "trace:read",
     "frames:write",
     "metrics:read",
+    "fhir:read",
 ]
 
 
 class TokenSettings(Section):
-    """An API token: BLAKE2 hash from `vaka token`, and what it may do."""
+    """An API token: BLAKE2 hash from `vaka token`, what it may do, and of which `tenants` (empty: of all)."""
 
     name: str = Field(pattern=r"^[a-z0-9._-]{1,64}$")
     token_hash: SecretStr
     scopes: tuple[Scope, ...] = Field(min_length=1)
+    tenants: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_fhir_is_narrowed(self) -> Self:
+        """Refuse tenants beside a right that does not look at them."""
+        if self.tenants and set(self.scopes) != {"fhir:read"}:
+            fault("tenants", f"them beside scopes {', '.join(self.scopes)}", "fhir:read alone, or no tenants")
+        return self
 
 
 class ApiSettings(Section):
@@ -196,6 +206,7 @@ class Settings(Section):
     listener: ListenerSettings = ListenerSettings()
     broker: tuple[BrokerSettings, ...] = ()
     ble: BleSettings = BleSettings()
+    sip: SipSettings = SipSettings()
     api: ApiSettings = ApiSettings()
     channels: ChannelSettings = ChannelSettings()
     limits: LimitSettings = LimitSettings()

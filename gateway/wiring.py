@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
-from gateway.api.context import OwnWord, context_of
+from gateway.api.context import FhirMeans, OwnWord, context_of
+from gateway.api.fhir.exports import Exports
 from gateway.api.security import webhook_authoriser
 from gateway.api.texts import learn
 from gateway.bluetooth import make_ble
@@ -42,9 +43,11 @@ from gateway.service.reach import Reachability
 from gateway.service.signing import Signer
 from gateway.service.watching import Watching
 from gateway.serving import ApiServer
+from gateway.sip import make_sip
 from gateway.stores.contacts import SqliteContacts
 from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
+from gateway.stores.search import SqliteSearch
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
@@ -62,6 +65,8 @@ REGISTRY_WITHIN_S = 300.0
 """So long the start waits until the registry is judged: every rule looks at every device of it."""
 FINISH_WITHIN_S = 10.0
 """So long a stop waits until what was taken in is walked and written; of the rest nobody was told."""
+EXPORTS = "fhir-exports"
+"""Below the data folder: what bulk exports have written, for as long as it is kept."""
 PHONES = {"46elks": ElksPhone}
 """Providers of SMS and calls, by their name in the configuration."""
 
@@ -77,6 +82,8 @@ class Gateway:
         self.board = Board()
         self._lock = hold(settings.data_dir)
         self.store = SqliteStore(settings.data_dir / "state.db")
+        self.search = SqliteSearch(settings.data_dir / "state.db")
+        self.exports = Exports(settings.data_dir / EXPORTS, self.clock)
         self.journal = SqliteJournal(settings.data_dir / "state.db")
         self.intake = LaneIntake(queue_frames=settings.limits.queue_frames, urgent=urgency(self.adapters))
         self.contacts = SqliteContacts(settings.data_dir / "contacts.db")
@@ -101,18 +108,8 @@ class Gateway:
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
         self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
-        watched = Watched(
-            self.engine,
-            self.intake,
-            self.board,
-            self.store,
-            self.clock,
-            self._ways_in,
-            self._dead_man,
-            self.dispatcher.report,
-            self.taps.report,
-        )
-        self.watching = Watching(settings.watch, watched, self.metrics)
+        self.sip = make_sip(settings.sip, self.adapters, self.registry, self.intake, self.clock)
+        self.watching = Watching(settings.watch, self._watched(), self.metrics)
         self._commander = self._make_commander()
         observers += [self._commander, self.taps]
         self.server = ApiServer(settings.api)
@@ -182,6 +179,9 @@ class Gateway:
         if self.listener is not None:
             stack.push_async_callback(self.listener.stop)
             await self._listen(self.listener)
+        if self.sip is not None:
+            stack.push_async_callback(self.sip.stop)
+            await self._open("sip.host", self.settings.sip.host, self.sip.start())
         for client in self.brokers:
             self._part(client.run(), f"broker {client.name}")
         if self.ble is not None:
@@ -213,6 +213,19 @@ class Gateway:
         if self._dead_man is not None:
             document = with_synthetic(document, hash_secret(self._password))
         return document.to_json()
+
+    def _watched(self) -> Watched:
+        return Watched(
+            self.engine,
+            self.intake,
+            self.board,
+            self.store,
+            self.clock,
+            self._ways_in,
+            self._dead_man,
+            self.dispatcher.report,
+            self.taps.report,
+        )
 
     def _make_dispatcher(self, notifiers: Mapping[str, Notifier]) -> Dispatcher:
         made = Dispatcher(
@@ -294,6 +307,8 @@ class Gateway:
             ways["listener"] = asdict(self.listener.counters)
         if self.ble is not None:
             ways[self.ble.name] = asdict(self.ble.standing)
+        if self.sip is not None:
+            ways["sip"] = asdict(self.sip.standing)
         return ways
 
     async def _listen(self, listener: MqttListener) -> None:
@@ -305,6 +320,16 @@ class Gateway:
             allowed = "an address of this machine and a free port"
             raise ConfigurationError(f"{found}; allowed: {allowed}") from error
 
+    async def _open(self, key: str, host: str, opening: Awaitable[None]) -> None:
+        """Open the sockets of a way in; ConfigurationError says what the system has against them."""
+        try:
+            await opening
+        except OSError as error:
+            found = f"{key}: found {host}: {error.strerror or error}"
+            raise ConfigurationError(
+                f"{found}; allowed: an address of this machine and free ports"
+            ) from error
+
     def _app(self) -> FastAPI:
         app = create_app(
             self.settings,
@@ -314,6 +339,7 @@ class Gateway:
             OwnWord(self.watching.health.report, self.metrics.text),
         )
         context_of(app).walk, context_of(app).taps = self.walk, self.taps
+        context_of(app).fhir = FhirMeans(self.search, self.exports)
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
@@ -335,6 +361,8 @@ class Gateway:
             await cancel([engine])
         await self._operations.close()
         self.journal.close()
+        await self.exports.close()
+        self.search.close()
         self.store.close()
         self._sessions.close()
         if self.ble is not None:

@@ -1,6 +1,7 @@
 """The ports: what adapters, rules, stores, transports, notifiers and clocks must be, joined in `wiring`."""
 
 from gateway.contract.adapter import Adapter, Manifest
+from gateway.contract.answering import Answering, Outcome, Told
 from gateway.contract.clock import Clock
 from gateway.contract.errors import (
     ChannelFault,
@@ -27,12 +28,15 @@ from gateway.contract.rule import (
     Situation,
     as_active,
 )
+from gateway.contract.search import AlertPage, DeliveryPage, EventPage, LogSearch, Mark, Sought
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
 from gateway.contract.tap import Cursors, Handed, Letter, Log, Page, Tap
 
 __all__ = [
     "Adapter",
+    "AlertPage",
+    "Answering",
     "Arm",
     "Change",
     "Changes",
@@ -44,14 +48,19 @@ __all__ = [
     "CredentialCheck",
     "Cursors",
     "Decision",
+    "DeliveryPage",
     "Disarm",
+    "EventPage",
     "Handed",
     "Intake",
     "Journal",
     "Letter",
     "Log",
+    "LogSearch",
     "Manifest",
+    "Mark",
     "Notifier",
+    "Outcome",
     "Page",
     "Phone",
     "PhoneReport",
@@ -66,10 +75,12 @@ __all__ = [
     "SessionStore",
     "Situation",
     "Snapshot",
+    "Sought",
     "Store",
     "StoreUnavailableError",
     "Tap",
     "TapFault",
+    "Told",
     "Undecodable",
     "VakaError",
     "as_active",

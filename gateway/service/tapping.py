@@ -1,6 +1,6 @@
 """Tapping: what a tap may use, made once by the plug board."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +19,10 @@ class Answers(Protocol):
         self, alert_id: str, *, after: int | None = None, limit: int | None = None
     ) -> list[AlertEntry]:
         """Return the course of events of an alert, oldest first."""
+        ...
+
+    def named_at(self, moments: Sequence[str]) -> list[tuple[str, int, str, str]]:
+        """Return id, place, device and type of the events whose ids begin so (12 digits: a millisecond)."""
         ...
 
     def deliveries(self, alert_id: str, *, limit: int | None = None) -> list[Delivery]:

@@ -27,6 +27,10 @@ NEWEST_OF_DEVICE = """
 SELECT place, body FROM (SELECT place, device, body FROM events ORDER BY place DESC LIMIT ?)
 WHERE device = ? LIMIT ?
 """
+NAMED = """
+SELECT id, place, device, type FROM asked JOIN events ON id >= moment AND id < moment || 'g'
+"""
+"""No digit comes after `f`: a range of the ids' own index."""
 LOOKUP = 500
 """Ids a single look-up asks for (SQLite's limit on variables is 999 in old builds)."""
 NO_LIMIT = -1
@@ -184,6 +188,15 @@ class StateReader:
             entries=entries,
             alerts={alert.id: alert for alert in alerts if alert is not None},
         )
+
+    def named_at(self, moments: Sequence[str]) -> list[tuple[str, int, str, str]]:
+        """Return id, place, device and type of the events whose ids begin so (12 digits: a millisecond)."""
+        found: list[tuple[str, int, str, str]] = []
+        for start in range(0, len(moments), LOOKUP):
+            part = moments[start : start + LOOKUP]
+            asked = f"WITH asked (moment) AS (VALUES {','.join(['(?)'] * len(part))}) {NAMED}"
+            found += self._reader.ask(asked, part)
+        return found
 
     def channels(self) -> frozenset[str]:
         """Return every channel by which something was ever delivered."""
