@@ -84,14 +84,17 @@ class Answer:
         self.proofs, self.refused = proofs, refused
 
 
-async def transact(calls: Caller, body: bytes, entries: int) -> Answer:
-    """Send a transaction; TapFault when there is no answer, or one that blames nothing that was sent."""
+async def transact(calls: Caller, body: bytes, entries: int | None) -> Answer:
+    """Send a transaction of so many entries, None for one that was kept as it is.
+
+    TapFault when there is no answer, or one that blames nothing that was sent.
+    """
     answer = await calls.send("POST", "", body=body, headers={"content-type": FHIR})
     if not answer.is_success:
         return Answer(refused=why(answer))
     told = _read(answer)
     responses = [one.get("response", {}) for one in told.get("entry", [])]
-    if told.get("type") != "transaction-response" or len(responses) != entries:
+    if told.get("type") != "transaction-response" or entries not in (None, len(responses)):
         raise TapFault("its answer is no transaction-response")
     bad = next((one for one in responses if not str(one.get("status", "")).startswith("2")), None)
     if bad is not None:

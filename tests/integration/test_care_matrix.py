@@ -1,6 +1,7 @@
 """Every adapter by every connector: what any device leads to is held by any care system, once, and proved."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,10 @@ def settings_of(kind: str, adapter: str, url: str, folder: Path) -> CareSettings
     return CareSettings.model_validate(given)
 
 
-def test_every_adapter_by_every_connector(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_adapter_by_every_connector(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _file: None)  # the disk is waited for in other tests
     names, kinds = sorted(adapters()), list(CONNECTORS)
     stand_in = CareStandIn()
     with served(stand_in.app) as url:
