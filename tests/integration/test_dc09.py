@@ -102,7 +102,7 @@ async def test_a_datagram_is_answered_where_it_came_from() -> None:
         loop = asyncio.get_running_loop()
         place = ("127.0.0.1", made.ports["udp"])
         transport, _ = await loop.create_datagram_endpoint(Panel, remote_addr=place)
-        transport.sendto(sent("fire"))
+        transport.sendto(sent("link-test"))
         assert b'"ACK"' in await asyncio.wait_for(heard.get(), 60)
         transport.close()
 
@@ -140,11 +140,11 @@ async def test_a_full_gateway_answers_nothing_so_that_the_panel_sends_again() ->
     intake = HonestIntake(by_itself=False, limit=1)
     async with listening(intake) as made:
         panel = await asyncio.open_connection("127.0.0.1", made.ports["tcp"])
-        panel[1].write(sent("medical") + sent("fire"))
+        panel[1].write(sent("medical") + sent("link-test"))
         await until(lambda: made.standing.turned_away)
         intake.commit()
         assert b"ACK" in await asyncio.wait_for(panel[0].readuntil(b"\r"), 60)
-        panel[1].write(sent("fire"))
+        panel[1].write(sent("link-test"))
         await until(lambda: intake.waiting)
         intake.commit()
         assert b"ACK" in await asyncio.wait_for(panel[0].readuntil(b"\r"), 60)
