@@ -22,13 +22,29 @@ T = TypeVar("T")
 WITHIN_S = 60.0
 
 REGISTRY = """
-tenant = [{ id = "t", name = "Testköping" }]
-unit = [{ id = "u", tenant = "t", name = "Unit" }]
-team = [{ id = "night", unit = "u", name = "Night" }, { id = "tech", unit = "u", name = "Technicians" }]
-ladder = [
-  { id = "care", tenant = "t", steps = [{ to = ["night"] }] },
-  { id = "technical", tenant = "t", steps = [{ to = ["tech"] }] },
-]
+[[tenant]]
+id = "t"
+name = "Testköping"
+[[unit]]
+id = "u"
+tenant = "t"
+name = "Unit"
+[[team]]
+id = "night"
+unit = "u"
+name = "Night"
+[[team]]
+id = "tech"
+unit = "u"
+name = "Technicians"
+[[ladder]]
+id = "care"
+tenant = "t"
+steps = [{ to = ["night"] }]
+[[ladder]]
+id = "technical"
+tenant = "t"
+steps = [{ to = ["tech"] }]
 """
 
 EMPTY = """
@@ -51,8 +67,8 @@ DEVICES = {
 }
 
 
-def registry_file(folder: Path) -> Path:
-    lines = [REGISTRY, EMPTY]
+def registry_file(folder: Path, more: str = "") -> Path:
+    lines = [REGISTRY, EMPTY, more]
     for home in sorted({home for _, home, _ in DEVICES.values()}):
         ladders = 'care_ladder = "care"\ntechnical_ladder = "technical"'
         lines.append(f'[[home]]\nid = "{home}"\ntenant = "t"\nunit = "u"\n{ladders}')
@@ -154,13 +170,18 @@ class House:
 
 @contextmanager
 def running(
-    folder: Path, channels: dict[str, Any] | None = None, *, listens: bool = False, **api: Any
+    folder: Path,
+    channels: dict[str, Any] | None = None,
+    *,
+    listens: bool = False,
+    more_registry: str = "",
+    **api: Any,
 ) -> Iterator[House]:
-    """Start a gateway over a folder; `api` are settings of its HTTP side."""
+    """Start a gateway over a folder; `api` are settings of its HTTP side, `more_registry` is TOML."""
     settings = Settings.model_validate(
         {
             "data_dir": folder / "data",
-            "registry": registry_file(folder),
+            "registry": registry_file(folder, more_registry),
             "listener": {"enabled": listens, "port": 0},
             "watch": {"round_trip": False},
             "api": {"port": 0, **api},
