@@ -1,6 +1,6 @@
 """What the FHIR facade gives: `python -m benchmarks.fhir` (a real gateway process, about a minute).
 
-Reads and search pages a second over HTTP with one client and with several, and a bulk export's megabytes a second.
+Reads and search pages a second over HTTP, with one client and with four, and an export's megabytes a second.
 The log is filled beforehand, through the store, with as many events as asked for.
 """
 
