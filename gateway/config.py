@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from gateway.ble_settings import BleSettings
 from gateway.channel_settings import ChannelSettings
 from gateway.contract import ConfigurationError
+from gateway.dc09_settings import Dc09Settings
 from gateway.files import read_registry, read_toml
 from gateway.model.faults import RecordError
 from gateway.model.registry import Registry
@@ -207,6 +208,7 @@ class Settings(Section):
     broker: tuple[BrokerSettings, ...] = ()
     ble: BleSettings = BleSettings()
     sip: SipSettings = SipSettings()
+    dc09: Dc09Settings = Dc09Settings()
     api: ApiSettings = ApiSettings()
     channels: ChannelSettings = ChannelSettings()
     limits: LimitSettings = LimitSettings()

@@ -1,12 +1,14 @@
-"""SIP joined: the endpoint with the adapters' replies and the registry's word on who is enrolled."""
+"""SIP and DC-09 joined: with the adapters' replies and the registry's word on who is enrolled."""
 
 from collections.abc import Sequence
 
 from gateway.contract import Adapter, Clock, Intake, Outcome, RegistrySource, Told
+from gateway.dc09_settings import Dc09Settings
 from gateway.model.frame import Frame
 from gateway.pipeline.decode import AdapterTable, decode
 from gateway.plugins import answers
 from gateway.sip_settings import SipSettings
+from gateway.transports.dc09 import Dc09Listener
 from gateway.transports.sip import Ports, SipEndpoint
 
 
@@ -38,3 +40,15 @@ def make_sip(
         return Outcome.UNKNOWN if unknown and settings.unknown_units == "refuse" else Outcome.TAKEN
 
     return SipEndpoint(settings, Ports(intake, clock, reply, judge))
+
+
+def make_dc09(
+    settings: Dc09Settings, adapters: Sequence[Adapter], intake: Intake, clock: Clock
+) -> Dc09Listener | None:
+    """Return the way in for alarm panels, None where it is not enabled."""
+    if not settings.enabled:
+        return None
+    answer = answers(adapters)
+    return Dc09Listener(
+        settings, intake, clock, lambda frame, outcome: answer(frame, Told(outcome, clock.now()))
+    )

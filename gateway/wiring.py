@@ -43,7 +43,7 @@ from gateway.service.reach import Reachability
 from gateway.service.signing import Signer
 from gateway.service.watching import Watching
 from gateway.serving import ApiServer
-from gateway.sip import make_sip
+from gateway.sip import make_dc09, make_sip
 from gateway.stores.contacts import SqliteContacts
 from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
@@ -109,6 +109,7 @@ class Gateway:
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
         self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
         self.sip = make_sip(settings.sip, self.adapters, self.registry, self.intake, self.clock)
+        self.dc09 = make_dc09(settings.dc09, self.adapters, self.intake, self.clock)
         self.watching = Watching(settings.watch, self._watched(), self.metrics)
         self._commander = self._make_commander()
         observers += [self._commander, self.taps]
@@ -182,6 +183,9 @@ class Gateway:
         if self.sip is not None:
             stack.push_async_callback(self.sip.stop)
             await self._open("sip.host", self.settings.sip.host, self.sip.start())
+        if self.dc09 is not None:
+            stack.push_async_callback(self.dc09.stop)
+            await self._open("dc09.host", self.settings.dc09.host, self.dc09.start())
         for client in self.brokers:
             self._part(client.run(), f"broker {client.name}")
         if self.ble is not None:
@@ -309,6 +313,8 @@ class Gateway:
             ways[self.ble.name] = asdict(self.ble.standing)
         if self.sip is not None:
             ways["sip"] = asdict(self.sip.standing)
+        if self.dc09 is not None:
+            ways["dc09"] = asdict(self.dc09.standing)
         return ways
 
     async def _listen(self, listener: MqttListener) -> None:

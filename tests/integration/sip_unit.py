@@ -1,4 +1,4 @@
-"""An alarm unit on a socket: SIP as text, written from RFC 3261 and 3428, sharing no code with the gateway."""
+"""An alarm unit on a socket: SIP as text, written from RFC 3261 and 3428; no code of the gateway's."""
 
 import asyncio
 import hashlib
@@ -10,7 +10,10 @@ from itertools import count
 from typing import Any
 
 NUMBERS = count(1)
-ALARM = "<mrq><ref>{ref}</ref><mty>ME</mty><cid>{cid}</cid><dty>0003</dty><stc>0010</stc><crd>no-voice:</crd></mrq>"
+ALARM = (
+    "<mrq><ref>{ref}</ref><mty>ME</mty><cid>{cid}</cid><dty>0003</dty><stc>0010</stc>"
+    "<crd>no-voice:</crd></mrq>"
+)
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

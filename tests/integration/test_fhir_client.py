@@ -10,7 +10,7 @@ import pytest
 from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
 
-from gateway.api.fhir.feeds import FEEDS
+from gateway.fhir.kinds import KINDS
 from tests.browser.whole_house import House, running
 
 HEARTBEATS, MOVES = 120, 130
@@ -40,11 +40,11 @@ def fhir(house: House) -> SyncFHIRClient:
 
 @pytest.fixture
 def raw(house: House) -> Iterator[httpx.Client]:
-    with house.client() as client:
+    with house.client(headers={"Prefer": "handling=strict"}) as client:
         yield client
 
 
-@pytest.mark.parametrize("kind", sorted(FEEDS))
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"Group"}))
 def test_a_client_finds_and_reads_resources_of_every_type(fhir: SyncFHIRClient, kind: str) -> None:
     found = fhir.resources(kind).fetch()
     assert found, kind
@@ -63,40 +63,33 @@ def test_paging_walks_through_every_event_once(fhir: SyncFHIRClient) -> None:
 
 
 def test_an_alert_is_found_with_its_patient_its_task_and_who_was_told(fhir: SyncFHIRClient) -> None:
-    (issue,) = (
-        fhir.resources("DetectedIssue")
-        .search(patient="Patient/person-17")
-        .include("DetectedIssue", "patient")
-        .fetch()
-    )
-    assert (issue["status"], issue["severity"]) == ("final", "high")
+    asked = fhir.resources("DetectedIssue").search(patient="Patient/person-17", status="final")
+    page = asked.include("DetectedIssue", "patient").fetch_raw()
+    issue, person = (one["resource"] for one in page["entry"])
+    assert (issue["resourceType"], person["resourceType"]) == ("DetectedIssue", "Patient")
     assert issue["mitigation"][0]["action"]["coding"][0]["code"] == "real"
-    page = (
-        fhir.resources("DetectedIssue")
-        .search(patient="Patient/person-17")
-        .include("DetectedIssue", "patient")
-        .fetch_raw()
-    )
-    assert {one["resource"]["resourceType"] for one in page["entry"]} == {"DetectedIssue", "Patient"}
-    (task,) = fhir.resources("Task").search(focus=f"DetectedIssue/{issue.id}").fetch()
+    assert "alarm.manual" in {one["code"] for one in issue["code"]["coding"]}, "the word of its cause"
+    (task,) = fhir.resources("Task").search(focus=f"DetectedIssue/{issue['id']}").fetch()
     assert (task["status"], task["output"][0]["valueCode"]) == ("completed", "real")
-    assert fhir.resources("Communication").search(about=f"DetectedIssue/{issue.id}").fetch()
-    (note,) = fhir.resources("Composition").search(entry=f"DetectedIssue/{issue.id}").fetch()
-    assert "accepted" in note["section"][0]["text"]["div"]
-    lines = fhir.resources("AuditEvent").search(entity=f"DetectedIssue/{issue.id}").fetch()
-    assert {"accepted", "closed"} <= {one["subtype"][0]["code"] for one in lines}
+    sent = fhir.resources("Communication").search(patient="Patient/person-17").fetch_all()
+    assert any(one["about"][0]["reference"] == f"DetectedIssue/{issue['id']}" for one in sent)
+    notes = fhir.resources("Composition").search(patient="Patient/person-17").fetch_all()
+    assert any("accepted" in note["section"][0].get("text", {}).get("div", "") for note in notes)
+    lines = fhir.resources("AuditEvent").fetch_all()
+    about = [one for one in lines if one["entity"][0]["what"]["reference"].endswith(issue["id"])]
+    assert {"accepted", "closed"} <= {one["subtype"][0]["code"] for one in about}
 
 
 def test_a_search_by_code_time_and_status_gives_what_fits(raw: httpx.Client) -> None:
     def total(path: str) -> int:
         found = raw.get(f"/fhir/{path}")
         assert found.status_code == 200, found.text
-        return int(found.json()["total"])
+        return len(found.json().get("entry", []))
 
     word = "https://vaka.example.org/fhir/CodeSystem/event-type"
     assert total(f"Observation?code={word}|lock.unlocked") == 1
     assert total("Observation?code=lock.unlocked,alarm.manual") == 2
-    assert total("Observation?code=lock.unlocked&device=t.2f.gps-1") == 0
+    assert total("Observation?code=lock.unlocked&device=Device/t.2f.gps-1") == 0
     assert total("MedicationDispense?status=declined") == 1
     assert total("Observation?_lastUpdated=ge2020-01-01&code=lock.unlocked") == 1
     assert total("Observation?_lastUpdated=gt2200&_count=500") == 0
@@ -106,10 +99,9 @@ def test_a_search_by_code_time_and_status_gives_what_fits(raw: httpx.Client) -> 
     assert total(f"MedicationDispense?_id={dose['resource']['id']},nobody") == 1
 
 
-def test_a_search_by_form_is_the_same_search(house: House, raw: httpx.Client) -> None:
-    with house.browser_like() as page:  # without users, a browser's page must prove that it is ours
-        by_form = page.post("/fhir/Device/_search", data={"type": "lock"}).json()
-    assert raw.post("/fhir/Device/_search", data={"type": "lock"}).json()["issue"][0]["code"] == "forbidden"
+def test_a_search_by_form_is_the_same_search(raw: httpx.Client) -> None:
+    by_form = raw.post("/fhir/Device/_search", data={"type": "lock"}).json()
+    assert len(by_form["entry"]) == 1
     assert by_form["entry"] == raw.get("/fhir/Device?type=lock").json()["entry"]
 
 
@@ -117,17 +109,16 @@ def test_a_search_by_form_is_the_same_search(house: House, raw: httpx.Client) ->
     ("path", "status", "said"),
     [
         ("Device?colour=red", 400, "colour"),
-        ("Device?_sort=-_lastUpdated", 400, "_sort"),
+        ("Device?_sort=colour", 400, "_sort"),
         ("Device?_count=many", 400, "_count"),
-        ("Device?_format=xml", 400, "_format"),
+        ("Device?_format=xml", 406, "_format"),
         ("Device?_include=Device:colour", 400, "_include"),
-        ("Device?_after=bm9uc2Vuc2U", 400, "_after"),
-        ("Observation?_after=WzAsICJ4Il0", 400, "_after"),
+        ("Device?_page=bm9uc2Vuc2U", 400, "_page"),
         ("Observation?date=yesterday", 400, "date"),
-        ("Observation?date=9999", 400, "date"),
+        ("Observation?date=99999", 400, "date"),
         ("Medication", 404, "Medication"),
-        ("Device/nobody", 404, "Device/nobody"),
-        ("Observation/nobody", 404, "Observation/nobody"),
+        ("Device/nobody", 404, "Device"),
+        ("Observation/nobody", 404, "Observation"),
         ("Provenance/a-b-c", 404, "Provenance"),
     ],
 )
@@ -141,17 +132,17 @@ def test_every_fault_is_an_operation_outcome_that_names_it(
     assert answer.headers["content-type"].startswith("application/fhir+json")
 
 
-def test_a_lenient_reader_lets_unknown_parameters_pass(raw: httpx.Client) -> None:
-    found = raw.get("/fhir/Device?colour=red", headers={"Prefer": "handling=lenient"})
-    assert found.json()["total"] == 6
-    assert "colour" not in found.json()["link"][0]["url"]
+def test_a_lenient_reader_lets_unknown_parameters_pass_and_sees_which_were_used(raw: httpx.Client) -> None:
+    found = raw.get("/fhir/Device?colour=red", headers={"Prefer": "handling=lenient"}).json()
+    assert len([one for one in found["entry"] if one["search"]["mode"] == "match"]) == 6
+    assert "colour" not in found["link"][0]["url"]
 
 
 def test_the_client_hears_faults_as_its_own_errors(fhir: SyncFHIRClient) -> None:
     with pytest.raises(ResourceNotFound):
         fhir.reference("Device", "nobody").to_resource()
     with pytest.raises(OperationOutcome):
-        fhir.resources("Device").search(colour="red").fetch()
+        fhir.resources("Observation").search(date="yesterday").fetch()
 
 
 def test_the_capability_statement_tells_what_is_served(raw: httpx.Client) -> None:
@@ -159,18 +150,5 @@ def test_the_capability_statement_tells_what_is_served(raw: httpx.Client) -> Non
     model = import_module("fhir.resources.R4B.capabilitystatement").CapabilityStatement
     model.model_validate(told)
     served = {one["type"]: one for one in told["rest"][0]["resource"]}
-    assert set(served) == set(FEEDS)
+    assert set(served) == set(KINDS)
     assert {"name": "patient", "type": "reference"} in served["Observation"]["searchParam"]
-
-
-def test_a_page_that_has_looked_far_enough_is_short_and_leads_on(
-    raw: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway.api.fhir.pages.SCANNED", 40)
-    url, found, pages = "/fhir/Observation?code=lock.unlocked", [], 0
-    while url:
-        page = raw.get(url).json()
-        found += page.get("entry", [])
-        url = next((one["url"] for one in page["link"] if one["relation"] == "next"), "")
-        pages += 1
-    assert (len(found), pages > 2) == (1, True)
