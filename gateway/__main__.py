@@ -16,6 +16,7 @@ from gateway.commands import decode as decoding
 from gateway.commands import doctor as examination
 from gateway.commands import inspect
 from gateway.commands import rules as rulebook
+from gateway.commands.codes import add_commands as add_codes
 from gateway.commands.demo import demo as play
 from gateway.commands.edge import add_commands as add_edge
 from gateway.commands.fleet import add_commands as add_fleet
@@ -23,6 +24,7 @@ from gateway.commands.new_adapter import add_commands as add_new_adapter
 from gateway.commands.orders import add_commands as add_orders
 from gateway.commands.people_app import add_commands
 from gateway.commands.pilot import add_commands as add_pilot
+from gateway.commands.reconcile import add_commands as add_reconcile
 from gateway.commands.replay import add_commands as add_replay
 from gateway.commands.serve import serve as run
 from gateway.commands.serve import set_up_logging
@@ -289,11 +291,13 @@ def _add_group(name: str, run: Callable[..., None]) -> None:
 
 
 add_commands(app, _plainly)
+add_codes(app, _plainly)
 add_edge(app, _plainly)
 add_fleet(app, _plainly)
 add_new_adapter(app, _plainly)
 add_orders(app, _plainly)
 add_replay(app, _plainly)
+add_reconcile(app, _plainly)
 add_pilot(app, _plainly)
 for _name, _run in command_groups().items():
     _add_group(_name, _run)

@@ -131,15 +131,24 @@ Scope = Literal[
     "trace:read",
     "frames:write",
     "metrics:read",
+    "fhir:read",
 ]
 
 
 class TokenSettings(Section):
-    """An API token: BLAKE2 hash from `vaka token`, and what it may do."""
+    """An API token: BLAKE2 hash from `vaka token`, what it may do, and of which `tenants` (empty: of all)."""
 
     name: str = Field(pattern=r"^[a-z0-9._-]{1,64}$")
     token_hash: SecretStr
     scopes: tuple[Scope, ...] = Field(min_length=1)
+    tenants: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_fhir_is_narrowed(self) -> Self:
+        """Refuse tenants beside a right that does not look at them."""
+        if self.tenants and set(self.scopes) != {"fhir:read"}:
+            fault("tenants", f"them beside scopes {', '.join(self.scopes)}", "fhir:read alone, or no tenants")
+        return self
 
 
 class ApiSettings(Section):

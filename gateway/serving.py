@@ -20,6 +20,7 @@ class ApiServer:
         self._settings = settings
         self._server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
+        self.app: FastAPI | None = None
 
     @property
     def page(self) -> str:
@@ -35,6 +36,8 @@ class ApiServer:
         family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
         try:
             self._socket = socket.create_server((api.host, api.port), family=family, backlog=1024)
+            # Accepted connections inherit it; asyncio sets it itself only where the protocol is named.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             found = f"api.host, api.port: found {api.host}:{api.port}: {error.strerror}"
             raise ConfigurationError(
@@ -44,6 +47,7 @@ class ApiServer:
 
     async def serve(self, app: FastAPI) -> None:
         """Serve until told to stop."""
+        self.app = app
         api = self._settings
         config = uvicorn.Config(
             app,

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from gateway.sections import Section, fault, is_loopback
+from gateway.sections import Section, WebhookSecret, fault, is_loopback
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 """What a tap is called on pages, in metrics and beside its cursor: one that is renamed begins anew."""
@@ -52,7 +52,7 @@ class CloudEventsSettings(TapSection):
 
     name: Name
     url: str
-    secret: SecretStr | None = None
+    secret: WebhookSecret | None = None
     username: str | None = None
     password: SecretStr | None = None
     ca: str | None = None
@@ -68,8 +68,9 @@ class CloudEventsSettings(TapSection):
     @model_validator(mode="after")
     def _signed_or_broker(self) -> Self:
         if self.by_mqtt:
-            host = urlsplit(self.url).hostname or ""
-            if self.url.startswith("mqtt:") and not is_loopback(host):
+            parts = urlsplit(self.url)
+            host = parts.hostname or ""
+            if not host or "@" in parts.netloc or (parts.scheme == "mqtt" and not is_loopback(host)):
                 fault("url", repr(self.url), "mqtts://..., or mqtt:// to a loopback address")
             return self
         _safe_url(self.url)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.api.texts import Language, texts
 from gateway.contract import Clock
 from gateway.model.registry import Registry
 from gateway.plugins import load_taps
@@ -12,6 +13,8 @@ from gateway.stores.sqlite_store import SqliteStore
 from gateway.stores.taps import SqliteCursors
 from gateway.tap_settings import TapSettings
 
+TOLD_IN: Language = "sv"
+"""The language of what is written in care systems, whichever the pages are read in."""
 FILE = "taps.db"
 """Cursors, proofs and dead letters, below the data directory."""
 
@@ -22,7 +25,7 @@ def make_taps(
     """Return all taps; ConfigurationError for one that cannot be made as it is configured."""
     cursors = SqliteCursors(data_dir / FILE)
     try:
-        made = load_taps(TapMeans(settings, registry, store, store, clock))
+        made = load_taps(TapMeans(settings, registry, store, store, clock, texts(TOLD_IN)))
         wanted = {section.name: section for section in settings.all()}
         source = Source(store, cursors, clock)
         runners = [TapRunner(tap, source, backfill=wanted[tap.name].backfill) for tap in made]

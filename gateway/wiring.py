@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
-from gateway.api.context import OwnWord, context_of
+from gateway.api.context import FhirMeans, OwnWord, context_of
+from gateway.api.fhir.exports import Exports
 from gateway.api.security import webhook_authoriser
 from gateway.api.texts import learn
 from gateway.bluetooth import make_ble
@@ -46,6 +47,7 @@ from gateway.sip import make_dc09, make_sip
 from gateway.stores.contacts import SqliteContacts
 from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
+from gateway.stores.search import SqliteSearch
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
@@ -63,6 +65,8 @@ REGISTRY_WITHIN_S = 300.0
 """So long the start waits until the registry is judged: every rule looks at every device of it."""
 FINISH_WITHIN_S = 10.0
 """So long a stop waits until what was taken in is walked and written; of the rest nobody was told."""
+EXPORTS = "fhir-exports"
+"""Below the data folder: what bulk exports have written, for as long as it is kept."""
 PHONES = {"46elks": ElksPhone}
 """Providers of SMS and calls, by their name in the configuration."""
 
@@ -78,6 +82,8 @@ class Gateway:
         self.board = Board()
         self._lock = hold(settings.data_dir)
         self.store = SqliteStore(settings.data_dir / "state.db")
+        self.search = SqliteSearch(settings.data_dir / "state.db")
+        self.exports = Exports(settings.data_dir / EXPORTS, self.clock)
         self.journal = SqliteJournal(settings.data_dir / "state.db")
         self.intake = LaneIntake(queue_frames=settings.limits.queue_frames, urgent=urgency(self.adapters))
         self.contacts = SqliteContacts(settings.data_dir / "contacts.db")
@@ -102,22 +108,11 @@ class Gateway:
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
-        self.dc09 = make_dc09(settings.dc09, self.adapters, self.intake, self.clock)
-        watched = Watched(
-            self.engine,
-            self.intake,
-            self.board,
-            self.store,
-            self.clock,
-            self._ways_in,
-            self._dead_man,
-            self.dispatcher.report,
-        )
-        self.watching = Watching(settings.watch, watched, self.metrics)
-        self._commander = self._make_commander()
-        observers.append(self._commander)
         self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
-        observers.append(self.taps)
+        self.dc09 = make_dc09(settings.dc09, self.adapters, self.intake, self.clock)
+        self.watching = Watching(settings.watch, self._watched(), self.metrics)
+        self._commander = self._make_commander()
+        observers += [self._commander, self.taps]
         self.server = ApiServer(settings.api)
         self._parts: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
@@ -222,6 +217,19 @@ class Gateway:
         if self._dead_man is not None:
             document = with_synthetic(document, hash_secret(self._password))
         return document.to_json()
+
+    def _watched(self) -> Watched:
+        return Watched(
+            self.engine,
+            self.intake,
+            self.board,
+            self.store,
+            self.clock,
+            self._ways_in,
+            self._dead_man,
+            self.dispatcher.report,
+            self.taps.report,
+        )
 
     def _make_dispatcher(self, notifiers: Mapping[str, Notifier]) -> Dispatcher:
         made = Dispatcher(
@@ -337,7 +345,8 @@ class Gateway:
             self.journal,
             OwnWord(self.watching.health.report, self.metrics.text),
         )
-        context_of(app).walk = self.walk
+        context_of(app).walk, context_of(app).taps = self.walk, self.taps
+        context_of(app).fhir = FhirMeans(self.search, self.exports)
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
@@ -359,6 +368,8 @@ class Gateway:
             await cancel([engine])
         await self._operations.close()
         self.journal.close()
+        await self.exports.close()
+        self.search.close()
         self.store.close()
         self._sessions.close()
         if self.ble is not None:

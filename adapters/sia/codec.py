@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from adapters.sia.codes import SIA, SILENT, contact_word
 from adapters.sia.line import Line, read_line
 from adapters.sia.reply import write_reply
 from gateway.contract import Manifest, Told, Undecodable
 from gateway.contract.manifest import read_manifest
+from gateway.model.codes.sia import PANELS, SIA, contact_word
 from gateway.model.frame import Frame
 from gateway.model.reading import Ignored, Reading
 from gateway.model.vocabulary import VOCABULARY, AlarmValues, ClockQuality, DeviceKind, HealthValues
@@ -99,7 +99,7 @@ _NAMES = {"ri": "area", "id": "user", "pi": "peripheral"}
 
 def _by_code(line: Line, code: str, number: str, details: Details) -> Reading | Ignored:
     word = SIA.get(code)
-    if word is None and code not in SILENT:
+    if word is None and code not in PANELS.silent:
         raise Undecodable(f"unknown event code {code}", clause="SIA-CODE", native_id=line.account)
     if word is None:
         return Ignored(line.account, f"event code {code} says nothing of the vocabulary")

@@ -27,11 +27,15 @@ from gateway.api import (
     people,
     planning,
     reached,
+    taps,
     trace,
 )
 from gateway.api import metrics as metrics_route
 from gateway.api.context import Context, OwnWord, context
 from gateway.api.errors import ApiError, NotSignedInError, Problem, RefusedError, UnavailableError
+from gateway.api.fhir import bulk as fhir_bulk
+from gateway.api.fhir import routes as fhir_routes
+from gateway.api.fhir.errors import is_fhir, said
 from gateway.api.security import HeadersMiddleware, hosts
 from gateway.api.view import STATIC_FOLDER, Drawing, viewer
 from gateway.config import Settings
@@ -51,6 +55,7 @@ _TAGS = [
     {"name": "devices", "description": "Registered and discovered devices, and their events."},
     {"name": "reach", "description": "What a person's browser tells of itself."},
     {"name": "trace", "description": "Where a message stopped, and why."},
+    {"name": "fhir", "description": "HL7 FHIR R4: read, search and bulk export; see /fhir/metadata."},
     {"name": "session", "description": "Who one is."},
     {"name": "health", "description": "Whether the gateway is well."},
     {"name": "webhook", "description": "A way in for messages over HTTP."},
@@ -85,6 +90,7 @@ def create_app(
         live,
         commands,
         fleet,
+        taps,
         enrolment,
         devices,
         checks,
@@ -102,6 +108,8 @@ def create_app(
         engineer,
         reached,
         hooks,
+        fhir_bulk,  # its addresses begin with $, and no type of resource does
+        fhir_routes,
     ):
         app.include_router(module.ROUTER)
     app.add_api_route("/sw.js", _service_worker, include_in_schema=False)
@@ -140,6 +148,8 @@ def _say_errors(app: FastAPI) -> None:
 
 def _answer(request: Request, error: ApiError) -> Response:
     """Say an error to a program as a Problem, to a page's script as a sentence, to a person as a page."""
+    if is_fhir(request.url.path):
+        return said(error)
     if not _is_page(request):
         return JSONResponse(error.problem.model_dump(), error.status_code, error.headers)
     scripted = "hx-request" in request.headers

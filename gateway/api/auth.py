@@ -28,13 +28,15 @@ MAX_SESSIONS = 10_000
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who asks, and what they may do.
 
-    `teams` empty means that no alert is hidden from them. `forgery_token` must come back with every
+    `teams` empty means that no alert is hidden from them; `tenants` are those a program is narrowed to, empty
+    for none. `forgery_token` must come back with every
     change that a browser could be tricked into; it is "" for API tokens, which no browser sends unasked.
     """
 
     name: str
     scopes: frozenset[str]
     teams: frozenset[str] = frozenset()
+    tenants: frozenset[str] = frozenset()
     forgery_token: str = ""
 
     def may(self, scope: str) -> bool:
@@ -48,7 +50,7 @@ def find_token(token: str, known: Sequence[TokenSettings]) -> Actor | None:
     asked = token_hash(token)
     for one in known:
         if hmac.compare_digest(asked, one.token_hash.get_secret_value().lower()):
-            found = Actor(name=one.name, scopes=frozenset(one.scopes))
+            found = Actor(name=one.name, scopes=frozenset(one.scopes), tenants=frozenset(one.tenants))
     return found
 
 

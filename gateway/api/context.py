@@ -7,12 +7,14 @@ from typing import NamedTuple
 from fastapi import FastAPI, Request
 
 from gateway.api.auth import Sessions, local_actor
+from gateway.api.fhir.exports import Exports
 from gateway.api.passwords import Passwords
 from gateway.config import ApiSettings
-from gateway.contract import Journal, Store
+from gateway.contract import Journal, LogSearch, Store
 from gateway.onboarding.fleet import Forecasts
 from gateway.pipeline.walk import Walk
 from gateway.service.means import Means
+from gateway.service.taps import Taps
 
 STATUS_KEPT_S = 1.0
 """How long the gateway's status is shown to live pages before it is asked again."""
@@ -27,10 +29,18 @@ class OwnWord(NamedTuple):
     figures: Callable[[], bytes]
 
 
+class FhirMeans(NamedTuple):
+    """What the FHIR facade reads the log by, and its bulk exports."""
+
+    search: LogSearch
+    exports: Exports
+
+
 class Context:
     """The parts of the running gateway that people's requests reach, and who may sign in.
 
-    `walk` is the one the engine runs, for dry runs; None before the plug board has given it.
+    `walk` is the one the engine runs, for dry runs; None before the plug board has given it, as `taps` and
+    `fhir` are.
     """
 
     def __init__(
@@ -52,6 +62,8 @@ class Context:
         self.health = own_word.report
         self.metrics = own_word.figures
         self.walk: Walk | None = None
+        self.taps: Taps | None = None
+        self.fhir: FhirMeans | None = None
         self.forecasts = Forecasts()
         self.sessions = Sessions(settings, clock)
         self.passwords = Passwords(settings.user, clock)

@@ -28,12 +28,14 @@ from gateway.contract.rule import (
     Situation,
     as_active,
 )
+from gateway.contract.search import AlertPage, DeliveryPage, EventPage, LogSearch, Mark, Sought
 from gateway.contract.sessions import CredentialCheck, RegistrySource, SessionStore
 from gateway.contract.store import Changes, Snapshot, Store
 from gateway.contract.tap import Cursors, Handed, Letter, Log, Page, Tap
 
 __all__ = [
     "Adapter",
+    "AlertPage",
     "Answering",
     "Arm",
     "Change",
@@ -46,13 +48,17 @@ __all__ = [
     "CredentialCheck",
     "Cursors",
     "Decision",
+    "DeliveryPage",
     "Disarm",
+    "EventPage",
     "Handed",
     "Intake",
     "Journal",
     "Letter",
     "Log",
+    "LogSearch",
     "Manifest",
+    "Mark",
     "Notifier",
     "Outcome",
     "Page",
@@ -69,6 +75,7 @@ __all__ = [
     "SessionStore",
     "Situation",
     "Snapshot",
+    "Sought",
     "Store",
     "StoreUnavailableError",
     "Tap",

@@ -11,6 +11,7 @@ from gateway.contract import Adapter
 from gateway.interface.asyncapi import asyncapi
 from gateway.interface.catalogue import Tested, catalogue
 from gateway.interface.examples import event_examples, message_examples
+from gateway.interface.maps import map_documents
 from gateway.interface.page import html
 from gateway.interface.prose import markdown
 from gateway.interface.schema import all_schemas
@@ -31,6 +32,8 @@ def all_documents(versions: Mapping[str, Version]) -> dict[str, str]:
     """Return the documents of these versions, the list of them, and the policy."""
     found = _page("index.md", _list_of(versions))
     found |= _page(_POLICY, files("gateway.interface").joinpath(_POLICY).read_text("utf-8"))
+    for path, text in map_documents().items():
+        found |= _page(path, text) if path.endswith(".md") else {path: text}
     for name, version in versions.items():
         found |= {f"{name}/{path}": text for path, text in version_documents(version).items()}
     return found
@@ -76,6 +79,10 @@ def _list_of(versions: Mapping[str, Version]) -> str:
         more = f"[AsyncAPI 3]({name}/asyncapi.json), [JSON Schema]({name}/schema/index.md), "
         more += f"[examples]({name}/examples/index.md), [clauses]({name}/clauses.json)"
         lines.append(f"| [{about.title}]({name}/index.md) | {about.state} | {more} |")
+    lines += [
+        "",
+        "The vocabulary in the codes of SCAIP, IEEE 11073, VKP, FHIR, SIA: [code maps](codes/index.md).",
+    ]
     lines += ["", "The [policy](policy.md) says what may change, and how long a version is served.", ""]
     return "\n".join(lines)
 

@@ -63,6 +63,7 @@ class Watched:
     ways_in: Callable[[], dict[str, Any]]
     dead_man: DeadMan | None
     channels: Callable[[], dict[str, Any]] = dict
+    taps: Callable[[], dict[str, Any]] = dict
 
 
 class Auditor:

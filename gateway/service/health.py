@@ -62,6 +62,7 @@ class Examined:
     dead_man: DeadMan | None
     outside: Callable[[], str | None]
     channels: Callable[[], dict[str, Any]]
+    taps: Callable[[], dict[str, Any]] = dict
 
 
 class Health:
@@ -94,6 +95,7 @@ class Health:
             },
             "ways_in": ways_in,
             "channels": on.channels(),
+            "taps": on.taps(),
             "round_trip": self.round_trip(),
             "parts": [msgspec.to_builtins(part) for part in self.parts()],
         }
@@ -120,6 +122,7 @@ class Health:
         yield self._outbox()
         yield from self._channels()
         yield from self._ways()
+        yield from self._taps()
         yield self._dead_man()
         yield self._outside()
         yield self._chain_ends()
@@ -186,6 +189,15 @@ class Health:
                 )
             else:
                 yield Part(part="way", level=Level.OK, says="ok", values={"name": name})
+
+    def _taps(self) -> Iterator[Part]:
+        """A receiver outside that is away is no failure of the gateway: no alert waits for it."""
+        for name, tap in self._on.taps().items():
+            values = {"name": name, "n": tap["behind_frames"], "reason": tap["fault"]}
+            says = "late" if tap["late"] else "waits" if tap["fault"] else "ok"
+            if says == "ok" and tap["dead_letters"]:
+                says, values["n"] = "letters", tap["dead_letters"]
+            yield Part(part="tap", level=Level.OK if says == "ok" else Level.WARN, says=says, values=values)
 
     def _dead_man(self) -> Part:
         dead_man = self._on.dead_man

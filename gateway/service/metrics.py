@@ -49,6 +49,7 @@ class Sources:
     auditor: Auditor
     dead_man: DeadMan | None
     channels: Callable[[], dict[str, Any]] = dict
+    taps: Callable[[], dict[str, Any]] = dict
 
 
 class Metrics:
@@ -186,6 +187,7 @@ class _Now(Collector):
         yield _one("vaka_self_findings", "What the auditor finds wrong now", len(on.auditor.findings))
         yield from self._dead_man()
         yield from self._channels()
+        yield from self._taps()
         yield from self._alerts()
         yield from self._responders()
         yield from self._fleet()
@@ -232,6 +234,17 @@ class _Now(Collector):
             open_.add_metric([name], float(way["circuit"] == CircuitState.CLOSED.value))
             waiting.add_metric([name], way["waiting"])
         yield from (open_, waiting)
+
+    def _taps(self) -> Iterator[GaugeMetricFamily]:
+        """Yield for each tap how far it is behind; the configuration names them."""
+        up = GaugeMetricFamily("vaka_tap_up", "1 while a tap's receiver takes pages", labels=["tap"])
+        behind = GaugeMetricFamily("vaka_tap_behind_frames", "Frames not yet carried out", labels=["tap"])
+        letters = GaugeMetricFamily("vaka_tap_dead_letters", "Items refused for good", labels=["tap"])
+        for name, tap in self._on.taps().items():
+            up.add_metric([name], float(not tap["fault"]))
+            behind.add_metric([name], tap["behind_frames"])
+            letters.add_metric([name], tap["dead_letters"])
+        yield from (up, behind, letters)
 
     def _alerts(self) -> Iterator[GaugeMetricFamily]:
         alerts = [one for one in self._on.board.open_alerts() if one.tenant != SYNTHETIC]

@@ -7,7 +7,6 @@ own, and an outage of its receiver only makes its cursor wait.
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
@@ -70,6 +69,7 @@ class TapRunner:
         self.fault = ""
         self.disturbed_since: datetime | None = None
         self.events = self.entries = 0
+        self.letters = self._cursors.waiting(tap.name)
 
     async def run(self) -> None:
         """Carry out page after page until cancelled."""
@@ -88,6 +88,14 @@ class TapRunner:
         finally:
             await self.tap.close()
 
+    def refused(self, limit: int) -> Sequence[Letter]:
+        """Return the oldest dead letters; blocking."""
+        return self._cursors.letters(self.tap.name, limit)
+
+    def letter(self, number: int) -> Letter | None:
+        """Return one dead letter; blocking."""
+        return self._cursors.letter(self.tap.name, number)
+
     async def again(self, letter: Letter) -> str:
         """Send a dead letter once more; returns "" or why it is still refused.
 
@@ -95,8 +103,12 @@ class TapRunner:
         """
         handed = await asyncio.wait_for(self.tap.again(letter.item, letter.body), TAKE_WITHIN_S)
         if not handed.refused:
-            await asyncio.to_thread(self._cursors.settle, letter, handed, self._now_us())
+            await self._settle(letter, handed)
         return handed.refused
+
+    async def give_up(self, letter: Letter) -> None:
+        """Remove a dead letter that nobody will send again."""
+        await self._settle(letter, None)
 
     def report(self) -> dict[str, Any]:
         """Return how the tap stands, for people and metrics."""
@@ -105,6 +117,7 @@ class TapRunner:
             "cursor": self.cursor,
             "events": self.events,
             "entries": self.entries,
+            "dead_letters": self.letters,
             "fault": self.fault,
             "disturbed_since": since.isoformat() if since else None,
             "late": since is not None and self._clock.now() - since > LATE_AFTER,
@@ -117,7 +130,7 @@ class TapRunner:
         while True:
             self.news.clear()
             page = await asyncio.to_thread(self._log.page, self.cursor, self._frames)
-            page = _ours(page)
+            page = ours(page)
             if not page.empty:
                 return page
             if page.upto - self._kept > QUIET_FRAMES:
@@ -152,6 +165,12 @@ class TapRunner:
     async def _keep(self, upto: int, handed: Sequence[Handed]) -> None:
         await asyncio.to_thread(self._cursors.commit, self.tap.name, upto, handed, self._now_us())
         self._kept = upto
+        if any(one.refused for one in handed):
+            self.letters = await asyncio.to_thread(self._cursors.waiting, self.tap.name)
+
+    async def _settle(self, letter: Letter, handed: Handed | None) -> None:
+        await asyncio.to_thread(self._cursors.settle, letter, handed, self._now_us())
+        self.letters = await asyncio.to_thread(self._cursors.waiting, self.tap.name)
 
     def _disturbed(self, reason: str) -> None:
         if not self.fault:
@@ -194,20 +213,14 @@ class Taps:
             await asyncio.Event().wait()
 
     def report(self) -> dict[str, dict[str, Any]]:
-        """Return how each tap stands; blocking."""
-        found: dict[str, dict[str, Any]] = {}
-        for name, runner in self.runners.items():
-            letters: int | None = None
-            with suppress(StoreUnavailableError):
-                letters = self.cursors.waiting(name)
-            found[name] = runner.report() | {
-                "behind_frames": max(0, self._cursor - runner.cursor),
-                "dead_letters": letters,
-            }
-        return found
+        """Return how each tap stands."""
+        return {
+            name: runner.report() | {"behind_frames": max(0, self._cursor - runner.cursor)}
+            for name, runner in self.runners.items()
+        }
 
 
-def _ours(page: Page) -> Page:
+def ours(page: Page) -> Page:
     """Leave out the synthetic alarm, which is about nobody."""
     strange = {name for name, alert in page.alerts.items() if alert.tenant == SYNTHETIC}
     return replace(

@@ -20,10 +20,10 @@ class Watching:
         self.auditor = Auditor(watched, self._alarm if settings.alarm_url else None)
         on = watched
         metrics.serve(
-            Sources(on.engine, on.intake, on.board, on.clock, self.auditor, on.dead_man, on.channels)
+            Sources(on.engine, on.intake, on.board, on.clock, self.auditor, on.dead_man, on.channels, on.taps)
         )
         parts = (on.engine, on.intake, on.board, on.clock, on.ways_in)
-        self.health = Health(Examined(*parts, self.auditor, on.dead_man, self._outside, on.channels))
+        self.health = Health(Examined(*parts, self.auditor, on.dead_man, self._outside, on.channels, on.taps))
         if self.dead_man is not None and settings.ping_url:
             self.dead_man.whole = self._ping
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.contract import Handed, Letter, StoreUnavailableError
-from gateway.stores.sqlite import Statement, carry_out, open_durable
+from gateway.stores.sqlite import Statement, carry_out, open_durable, open_read_only
 
 VERSION = 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursors (tap TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (tap TEXT PRIMARY KEY, after INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS proofs (
   tap TEXT NOT NULL,
   item TEXT NOT NULL,
@@ -34,8 +35,8 @@ LOOKUP = 500
 class SqliteCursors:
     """A file of its own, for the state has one writer; one that is lost begins all taps anew."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_durable(path, SCHEMA, VERSION)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._connection = open_read_only(path, VERSION) if read_only else open_durable(path, SCHEMA, VERSION)
         self._asking = threading.Lock()
 
     def cursor(self, tap: str) -> int | None:
@@ -43,11 +44,17 @@ class SqliteCursors:
         found = self._ask("SELECT upto FROM cursors WHERE tap = ?", (tap,))
         return found[0][0] if found else None
 
+    def begun(self, tap: str) -> int | None:
+        """Return the position after which a tap began, None for one that never was."""
+        found = self._ask("SELECT after FROM begun WHERE tap = ?", (tap,))
+        return found[0][0] if found else None
+
     def commit(self, tap: str, upto: int, handed: Sequence[Handed], at_us: int) -> None:
         """Write a tap's place, its proofs and its dead letters in one durable transaction."""
         proofs = [(tap, one.item, at_us, one.proof) for one in handed if one.proof]
         refused = [(tap, one.item, one.refused, at_us, one.body) for one in handed if one.refused]
         statements: list[Statement] = [
+            ("INSERT OR IGNORE INTO begun", [(tap, upto)]),
             ("INSERT OR REPLACE INTO cursors", [(tap, upto)]),
             ("INSERT OR REPLACE INTO proofs", proofs),
             ("DELETE FROM letters WHERE tap = ? AND item = ?", [row[:2] for row in (*proofs, *refused)]),
@@ -65,11 +72,11 @@ class SqliteCursors:
 
     def letters(self, tap: str, limit: int) -> Sequence[Letter]:
         """Return the oldest dead letters of a tap."""
-        asked = "SELECT id, tap, item, reason, at_us, body FROM letters WHERE tap = ? ORDER BY id LIMIT ?"
-        return [
-            Letter(id=number, tap=name, item=item, reason=reason, at_us=at_us, body=body)
-            for number, name, item, reason, at_us, body in self._ask(asked, (tap, limit))
-        ]
+        return self._letters("tap = ? ORDER BY id LIMIT ?", (tap, limit))
+
+    def letter(self, tap: str, number: int) -> Letter | None:
+        """Return one dead letter of a tap."""
+        return next(iter(self._letters("tap = ? AND id = ?", (tap, number))), None)
 
     def waiting(self, tap: str) -> int:
         """Return how many dead letters a tap has."""
@@ -90,6 +97,13 @@ class SqliteCursors:
         """Release the file."""
         with self._asking:
             self._connection.close()
+
+    def _letters(self, where: str, values: Sequence[object]) -> list[Letter]:
+        asked = f"SELECT id, tap, item, reason, at_us, body FROM letters WHERE {where}"  # noqa: S608 - our own words
+        return [
+            Letter(id=number, tap=name, item=item, reason=reason, at_us=at_us, body=body)
+            for number, name, item, reason, at_us, body in self._ask(asked, values)
+        ]
 
     def _carry_out(self, statements: Sequence[Statement]) -> None:
         with self._asking:

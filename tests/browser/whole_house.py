@@ -154,9 +154,14 @@ class House:
 
 @contextmanager
 def running(
-    folder: Path, channels: dict[str, Any] | None = None, *, listens: bool = False, **api: Any
+    folder: Path,
+    channels: dict[str, Any] | None = None,
+    *,
+    listens: bool = False,
+    taps: dict[str, Any] | None = None,
+    **api: Any,
 ) -> Iterator[House]:
-    """Start a gateway over a folder; `api` are settings of its HTTP side."""
+    """Start a gateway over a folder; `api` are settings of its HTTP side, `taps` its receivers outside."""
     settings = Settings.model_validate(
         {
             "data_dir": folder / "data",
@@ -165,6 +170,7 @@ def running(
             "watch": {"round_trip": False},
             "api": {"port": 0, **api},
             "channels": channels or {},
+            "taps": taps or {},
         }
     )
     (folder / "data").mkdir(exist_ok=True)
