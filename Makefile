@@ -3,7 +3,7 @@
 .PHONY: help demo test check bench fuzz lock clean
 
 BIN := .venv/bin
-SERVERS := mosquitto mosquitto-clients chromium dbus-daemon gcc libc6-dev libmosquitto-dev libcjson-dev
+SERVERS := mosquitto mosquitto-clients victoria-metrics chromium dbus-daemon gcc libc6-dev libmosquitto-dev libcjson-dev sip-tester
 CORE := tests/unit tests/contract tests/simulation tests/architecture
 WHOLE := tests/swarm tests/integration tests/browser
 

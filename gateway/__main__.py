@@ -24,6 +24,7 @@ from gateway.commands.new_adapter import add_commands as add_new_adapter
 from gateway.commands.orders import add_commands as add_orders
 from gateway.commands.people_app import add_commands
 from gateway.commands.pilot import add_commands as add_pilot
+from gateway.commands.reconcile import add_commands as add_reconcile
 from gateway.commands.replay import add_commands as add_replay
 from gateway.commands.serve import serve as run
 from gateway.commands.serve import set_up_logging
@@ -296,6 +297,7 @@ add_fleet(app, _plainly)
 add_new_adapter(app, _plainly)
 add_orders(app, _plainly)
 add_replay(app, _plainly)
+add_reconcile(app, _plainly)
 add_pilot(app, _plainly)
 for _name, _run in command_groups().items():
     _add_group(_name, _run)

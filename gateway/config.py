@@ -22,10 +22,12 @@ from pydantic_core import ErrorDetails
 from gateway.ble_settings import BleSettings
 from gateway.channel_settings import ChannelSettings
 from gateway.contract import ConfigurationError
+from gateway.dc09_settings import Dc09Settings
 from gateway.files import read_registry, read_toml
 from gateway.model.faults import RecordError
 from gateway.model.registry import Registry
 from gateway.sections import Port, Section, fault, is_loopback
+from gateway.sip_settings import SipSettings
 from gateway.tap_settings import TapSettings
 
 PREFIX = "VAKA_"
@@ -130,6 +132,7 @@ Scope = Literal[
     "frames:write",
     "metrics:read",
     "fhir:read",
+    "fhir:subscribe",
 ]
 
 
@@ -144,8 +147,12 @@ class TokenSettings(Section):
     @model_validator(mode="after")
     def _only_fhir_is_narrowed(self) -> Self:
         """Refuse tenants beside a right that does not look at them."""
-        if self.tenants and set(self.scopes) != {"fhir:read"}:
-            fault("tenants", f"them beside scopes {', '.join(self.scopes)}", "fhir:read alone, or no tenants")
+        if self.tenants and not set(self.scopes) <= {"fhir:read", "fhir:subscribe"}:
+            fault(
+                "tenants",
+                f"them beside scopes {', '.join(self.scopes)}",
+                "fhir:read, fhir:subscribe, or no tenants",
+            )
         return self
 
 
@@ -205,6 +212,8 @@ class Settings(Section):
     listener: ListenerSettings = ListenerSettings()
     broker: tuple[BrokerSettings, ...] = ()
     ble: BleSettings = BleSettings()
+    sip: SipSettings = SipSettings()
+    dc09: Dc09Settings = Dc09Settings()
     api: ApiSettings = ApiSettings()
     channels: ChannelSettings = ChannelSettings()
     limits: LimitSettings = LimitSettings()

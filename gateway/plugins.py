@@ -10,13 +10,24 @@ from typing import Any
 
 import msgspec
 
-from gateway.contract import Adapter, ConfigurationError, Manifest, Notifier, Rule, RuleState, Tap, as_active
+from gateway.contract import (
+    Adapter,
+    Answering,
+    ConfigurationError,
+    Manifest,
+    Notifier,
+    Rule,
+    RuleState,
+    Tap,
+    Told,
+    as_active,
+)
 from gateway.contract.gatt import Profile
 from gateway.contract.library import RuleEntry
 from gateway.contract.manifest import read_manifest
 from gateway.model.forwarded import edge_of, read_forwarded
 from gateway.model.frame import Frame
-from gateway.pipeline.decode import WEBHOOK_PREFIX
+from gateway.pipeline.decode import WEBHOOK_PREFIX, AdapterTable
 from gateway.service.means import Means
 from gateway.service.tapping import TapMeans
 
@@ -179,3 +190,14 @@ def urgency(adapters: Iterable[Adapter]) -> Callable[[Frame], bool]:
         return search is not None and search(frame.payload) is not None
 
     return urgent
+
+
+def answers(adapters: Sequence[Adapter]) -> Callable[[Frame, Told], bytes]:
+    """Return what makes the answer to a frame: its channel's adapter, where that answers, else b""."""
+    table = AdapterTable(adapters)
+
+    def answer(frame: Frame, told: Told) -> bytes:
+        adapter: object = table.find(frame.channel)
+        return adapter.reply(frame, told) if isinstance(adapter, Answering) else b""
+
+    return answer

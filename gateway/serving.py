@@ -20,6 +20,7 @@ class ApiServer:
         self._settings = settings
         self._server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
+        self.app: FastAPI | None = None
 
     @property
     def page(self) -> str:
@@ -47,6 +48,7 @@ class ApiServer:
 
     async def serve(self, app: FastAPI) -> None:
         """Serve until told to stop."""
+        self.app = app
         api = self._settings
         config = uvicorn.Config(
             app,

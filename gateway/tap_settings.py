@@ -5,14 +5,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from gateway.sections import Section, fault, is_loopback
+from gateway.sections import Section, WebhookSecret, fault, is_loopback
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 """What a tap is called on pages, in metrics and beside its cursor: one that is renamed begins anew."""
 Prefixes = tuple[Annotated[str, Field(pattern=r"^[a-z0-9_.]{1,64}$")], ...]
 
 
-def _safe_url(url: str) -> str:
+def safe_url(url: str) -> str:
     """Take https, or http to this machine: what is told of a home must not be read on its way."""
     parts = urlsplit(url)
     if not parts.hostname or not (
@@ -24,7 +24,7 @@ def _safe_url(url: str) -> str:
     return url
 
 
-SafeUrl = Annotated[str, AfterValidator(_safe_url)]
+SafeUrl = Annotated[str, AfterValidator(safe_url)]
 
 
 class TapSection(Section):
@@ -52,7 +52,7 @@ class CloudEventsSettings(TapSection):
 
     name: Name
     url: str
-    secret: SecretStr | None = None
+    secret: WebhookSecret | None = None
     username: str | None = None
     password: SecretStr | None = None
     ca: str | None = None
@@ -68,11 +68,12 @@ class CloudEventsSettings(TapSection):
     @model_validator(mode="after")
     def _signed_or_broker(self) -> Self:
         if self.by_mqtt:
-            host = urlsplit(self.url).hostname or ""
-            if self.url.startswith("mqtt:") and not is_loopback(host):
+            parts = urlsplit(self.url)
+            host = parts.hostname or ""
+            if not host or "@" in parts.netloc or (parts.scheme == "mqtt" and not is_loopback(host)):
                 fault("url", repr(self.url), "mqtts://..., or mqtt:// to a loopback address")
             return self
-        _safe_url(self.url)
+        safe_url(self.url)
         if self.secret is None:
             fault("secret", "nothing", "whsec_ and a key in base64: a webhook without it proves nothing")
         return self

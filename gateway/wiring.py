@@ -43,6 +43,7 @@ from gateway.service.reach import Reachability
 from gateway.service.signing import Signer
 from gateway.service.watching import Watching
 from gateway.serving import ApiServer
+from gateway.sip import make_dc09, make_sip
 from gateway.stores.contacts import SqliteContacts
 from gateway.stores.keys import grant_signer, push_key, signing_key
 from gateway.stores.lock import hold
@@ -50,7 +51,7 @@ from gateway.stores.search import SqliteSearch
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
-from gateway.tapping import make_taps
+from gateway.tapping import make_subscriptions, make_taps
 from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
 from gateway.transports.mqtt_listener.credentials import RegistryCredentials
@@ -106,22 +107,16 @@ class Gateway:
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
-        self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
-        watched = Watched(
-            self.engine,
-            self.intake,
-            self.board,
-            self.store,
-            self.clock,
-            self._ways_in,
-            self._dead_man,
-            self.dispatcher.report,
-            self.taps.report,
+        self.taps, tap_means = make_taps(
+            settings.taps, settings.data_dir, self.store, self.registry, self.clock
         )
-        self.watching = Watching(settings.watch, watched, self.metrics)
+        self.sip = make_sip(settings.sip, self.adapters, self.registry, self.intake, self.clock)
+        self.dc09 = make_dc09(settings.dc09, self.adapters, self.intake, self.clock)
+        self.watching = Watching(settings.watch, self._watched(), self.metrics)
         self._commander = self._make_commander()
         observers += [self._commander, self.taps]
         self.server = ApiServer(settings.api)
+        self.subscriptions = make_subscriptions(self.taps, tap_means, settings.data_dir, self._fhir_address)
         self._parts: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
 
@@ -129,6 +124,9 @@ class Gateway:
     def page(self) -> str:
         """The address of the staff page, once the gateway runs."""
         return self.server.page
+
+    def _fhir_address(self) -> str:
+        return f"{(self.settings.channels.public_url or self.page).rstrip('/')}/fhir"
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Serve until `stop` is set; then finish what was accepted and close.
@@ -188,6 +186,12 @@ class Gateway:
         if self.listener is not None:
             stack.push_async_callback(self.listener.stop)
             await self._listen(self.listener)
+        if self.sip is not None:
+            stack.push_async_callback(self.sip.stop)
+            await self._open("sip.host", self.settings.sip.host, self.sip.start())
+        if self.dc09 is not None:
+            stack.push_async_callback(self.dc09.stop)
+            await self._open("dc09.host", self.settings.dc09.host, self.dc09.start())
         for client in self.brokers:
             self._part(client.run(), f"broker {client.name}")
         if self.ble is not None:
@@ -219,6 +223,19 @@ class Gateway:
         if self._dead_man is not None:
             document = with_synthetic(document, hash_secret(self._password))
         return document.to_json()
+
+    def _watched(self) -> Watched:
+        return Watched(
+            self.engine,
+            self.intake,
+            self.board,
+            self.store,
+            self.clock,
+            self._ways_in,
+            self._dead_man,
+            self.dispatcher.report,
+            self.taps.report,
+        )
 
     def _make_dispatcher(self, notifiers: Mapping[str, Notifier]) -> Dispatcher:
         made = Dispatcher(
@@ -300,6 +317,10 @@ class Gateway:
             ways["listener"] = asdict(self.listener.counters)
         if self.ble is not None:
             ways[self.ble.name] = asdict(self.ble.standing)
+        if self.sip is not None:
+            ways["sip"] = asdict(self.sip.standing)
+        if self.dc09 is not None:
+            ways["dc09"] = asdict(self.dc09.standing)
         return ways
 
     async def _listen(self, listener: MqttListener) -> None:
@@ -311,6 +332,16 @@ class Gateway:
             allowed = "an address of this machine and a free port"
             raise ConfigurationError(f"{found}; allowed: {allowed}") from error
 
+    async def _open(self, key: str, host: str, opening: Awaitable[None]) -> None:
+        """Open the sockets of a way in; ConfigurationError says what the system has against them."""
+        try:
+            await opening
+        except OSError as error:
+            found = f"{key}: found {host}: {error.strerror or error}"
+            raise ConfigurationError(
+                f"{found}; allowed: an address of this machine and free ports"
+            ) from error
+
     def _app(self) -> FastAPI:
         app = create_app(
             self.settings,
@@ -320,7 +351,7 @@ class Gateway:
             OwnWord(self.watching.health.report, self.metrics.text),
         )
         context_of(app).walk, context_of(app).taps = self.walk, self.taps
-        context_of(app).fhir = FhirMeans(self.search, self.exports)
+        context_of(app).fhir = FhirMeans(self.search, self.exports, self.subscriptions)
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
@@ -349,7 +380,8 @@ class Gateway:
         if self.ble is not None:
             self.ble.close()
         self.contacts.close()
-        self.taps.cursors.close()
+        self.subscriptions.close()
+        self.taps.source.cursors.close()
         self._lock.close()
 
 

@@ -25,6 +25,7 @@ from simulators.loops import say, until_stopped
 from simulators.municipality import make_municipality
 from simulators.radio.command import radio, radio_home
 from simulators.stage import Stage
+from simulators.standins.command import care_system
 from simulators.standins.make import make_standin
 from simulators.standins.server import serve
 from simulators.town import make_devices
@@ -176,6 +177,7 @@ def standin(
     until_stopped(lambda stop: serve(made.app, port, stop, say))
 
 
+app.command()(care_system)
 app.command()(radio)
 app.command()(radio_home)
 add_words(app)

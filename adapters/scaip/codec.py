@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from adapters.scaip.message import CLAUSES, Message, read_message
+from adapters.scaip.reply import GOOD, Verdict, is_reply, write_reply
 from adapters.scaip.words import kind_of, withdrawn, word_for
-from gateway.contract import Manifest, Undecodable
+from gateway.contract import Manifest, Told, Undecodable
 from gateway.contract.manifest import read_manifest
 from gateway.model.codes import CODE_MAP
 from gateway.model.frame import Frame
@@ -29,7 +30,7 @@ ATTACHED = frozenset({"034", "035"})
 
 
 class ScaipAdapter:
-    """Reads SCAIP requests; the reply is the transport's."""
+    """Reads SCAIP requests and makes the replies; when a reply goes out is the transport's."""
 
     def __init__(self) -> None:
         self._manifest = read_manifest(files("adapters.scaip").joinpath("manifest.toml").read_text("utf-8"))
@@ -51,6 +52,17 @@ class ScaipAdapter:
             values = HealthValues(code=said.status, details=_details(said))
             return (_reading(said, "heartbeat", values),)
         return _read(said)
+
+    def reply(self, frame: Frame, told: Told) -> bytes:
+        """Return the `mrs` of a request, b"" for what is a reply itself."""
+        if is_reply(frame.payload):
+            return b""
+        try:
+            self.decode(frame)
+            verdict = GOOD
+        except Undecodable as error:
+            verdict = Verdict(error.clause, error.reason)
+        return write_reply(frame.payload, verdict, told)
 
 
 def _read(said: Message) -> list[Reading | Ignored]:

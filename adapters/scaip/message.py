@@ -19,6 +19,16 @@ CLAUSES: dict[str, str] = {
 }
 """Every clause by its id; the reply code is what the sender is told."""
 
+STATUS_NUMBERS = {
+    "SCAIP-XML": 2,
+    "SCAIP-MANDATORY": 7,
+    "SCAIP-FIELD": 3,
+    "SCAIP-TYPE": 3,
+    "SCAIP-CODE": 3,
+    "SCAIP-TOPIC": 5,
+}
+"""The reply's `snu` of each clause."""
+
 MANDATORY = ("ref", "cid", "dty")
 TYPES = frozenset({"ME", "RE", "IN", "PI"})
 ROOTS = frozenset({"mrq", "scaip"})

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from adapters.sia.line import Line, read_line
-from gateway.contract import Manifest, Undecodable
+from adapters.sia.reply import write_reply
+from gateway.contract import Manifest, Told, Undecodable
 from gateway.contract.manifest import read_manifest
 from gateway.model.codes.sia import PANELS, SIA, contact_word
 from gateway.model.frame import Frame
@@ -27,7 +28,7 @@ _KINDS = {
 
 
 class SiaAdapter:
-    """Reads DC-09 lines; the reply is the transport's."""
+    """Reads DC-09 lines and makes their answers; when one goes out is the transport's."""
 
     def __init__(self) -> None:
         self._manifest = read_manifest(files("adapters.sia").joinpath("manifest.toml").read_text("utf-8"))
@@ -53,6 +54,14 @@ class SiaAdapter:
         if line.id == "ADM-CID":
             return [_contact(line)]
         raise Undecodable(f"no reader for {line.id}", clause="SIA-FORMAT", native_id=line.account)
+
+    def reply(self, frame: Frame, told: Told) -> bytes:
+        """Return the answer to a line: ACK, NAK or DUH."""
+        try:
+            self.decode(frame)
+        except Undecodable as fault:
+            return write_reply(frame.payload, fault, told)
+        return write_reply(frame.payload, None, told)
 
 
 def _event_text(line: Line) -> str:

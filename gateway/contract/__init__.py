@@ -1,6 +1,7 @@
 """The ports: what adapters, rules, stores, transports, notifiers and clocks must be, joined in `wiring`."""
 
 from gateway.contract.adapter import Adapter, Manifest
+from gateway.contract.answering import Answering, Outcome, Told
 from gateway.contract.clock import Clock
 from gateway.contract.errors import (
     ChannelFault,
@@ -35,6 +36,7 @@ from gateway.contract.tap import Cursors, Handed, Letter, Log, Page, Tap
 __all__ = [
     "Adapter",
     "AlertPage",
+    "Answering",
     "Arm",
     "Change",
     "Changes",
@@ -58,6 +60,7 @@ __all__ = [
     "Manifest",
     "Mark",
     "Notifier",
+    "Outcome",
     "Page",
     "Phone",
     "PhoneReport",
@@ -77,6 +80,7 @@ __all__ = [
     "StoreUnavailableError",
     "Tap",
     "TapFault",
+    "Told",
     "Undecodable",
     "VakaError",
     "as_active",

@@ -96,6 +96,10 @@ class Cursors(Protocol):
         """Return how far a tap is, None for one that never was."""
         ...
 
+    def begun(self, tap: str) -> int | None:
+        """Return the position after which a tap began, None for one that never was."""
+        ...
+
     def commit(self, tap: str, upto: int, handed: Sequence[Handed], at_us: int) -> None:
         """Write a tap's place, its proofs and its dead letters in one durable transaction."""
         ...

@@ -31,11 +31,14 @@ def of_event(event: Event) -> Iterator[Resource]:
 
 
 def of_alert(
-    alert: Alert, history: Sequence[AlertEntry], deliveries: Sequence[Delivery] = ()
+    alert: Alert, history: Sequence[AlertEntry], deliveries: Sequence[Delivery] = (), word: str = ""
 ) -> Iterator[Resource]:
-    """Yield an alert as it stands, how it is handled, who was told, and the note once it is closed."""
+    """Yield an alert as it stands, how it is handled, who was told, and the note once it is closed.
+
+    `word` is that of the event which caused it.
+    """
     newest = history[-1] if history else None
-    yield detected_issue(alert, newest)
+    yield detected_issue(alert, newest, word)
     yield task(alert, newest)
     for delivery in deliveries:
         yield communication(delivery, alert)

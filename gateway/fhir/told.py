@@ -28,7 +28,6 @@ from gateway.fhir.terms import (
 )
 from gateway.model.alert import Alert, AlertEntry, AlertState, Outcome
 from gateway.model.delivery import Delivery, DeliveryState
-from gateway.model.vocabulary import VOCABULARY
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/communication-category"
 TASK_STATUS = {
@@ -52,8 +51,8 @@ SENT_STATUS = {
 PRIORITY = {"high": "stat", "medium": "urgent", "low": "routine", "info": "routine"}
 
 
-def detected_issue(alert: Alert, changed: AlertEntry | None = None) -> Resource:
-    """Return an alert as it stands; `changed` is the newest line of its history, for the time of it."""
+def detected_issue(alert: Alert, changed: AlertEntry | None = None, word: str = "") -> Resource:
+    """Return an alert as it stands; `changed` is the newest line of its history, `word` that of its cause."""
     status = "final" if alert.state is AlertState.CLOSED else "preliminary"
     if alert.outcome in {Outcome.FALSE, Outcome.TEST}:
         status = "entered-in-error" if alert.outcome is Outcome.FALSE else "cancelled"
@@ -65,7 +64,7 @@ def detected_issue(alert: Alert, changed: AlertEntry | None = None) -> Resource:
             "meta": meta(updated, version=alert.version, tags=acm_codings(alert.severity, alert.type)),
             "identifier": [identifier(ALERT_ID, alert.id)],
             "status": status,
-            "code": concept(coding(RULE, alert.rule), *_word(alert), text=alert.text),
+            "code": concept(coding(RULE, alert.rule), *(word_codings(word) if word else ()), text=alert.text),
             "severity": SEVERITY[alert.severity.value],
             "patient": reference("Patient", logical_id(alert.person)) if alert.person else None,
             "identifiedDateTime": moment(alert.occurred_at),
@@ -159,10 +158,6 @@ def care_course(alert: Alert, history: Sequence[AlertEntry]) -> Resource:
             ],
         }
     )
-
-
-def _word(alert: Alert) -> list[Resource]:
-    return word_codings(alert.text) if alert.text in VOCABULARY else []
 
 
 def _plain(text: str) -> str:

@@ -1,9 +1,6 @@
 """Webhook: every alert, content-free, to another system, signed as standardwebhooks.com says (version 1)."""
 
-import hmac
 import json
-from base64 import b64decode, b64encode
-from hashlib import sha256
 
 from gateway.channel_settings import WebhookSettings
 from gateway.model.alert import Alert
@@ -11,6 +8,7 @@ from gateway.model.delivery import Delivery
 from gateway.model.synthetic import SYNTHETIC
 from gateway.notifiers.http import HttpCaller, said
 from gateway.service.means import Means
+from gateway.service.signing import sign
 
 
 class WebhookNotifier:
@@ -54,13 +52,6 @@ class WebhookNotifier:
     async def close(self) -> None:
         """Release connections."""
         await self._http.close()
-
-
-def sign(secret: str, message_id: str, stamp: str, body: bytes) -> str:
-    """Return the header `webhook-signature`: v1 and the HMAC-SHA256 of id.timestamp.body."""
-    key = b64decode(secret.removeprefix("whsec_"))
-    signed = f"{message_id}.{stamp}.".encode() + body
-    return f"v1,{b64encode(hmac.new(key, signed, sha256).digest()).decode()}"
 
 
 def make(means: Means) -> WebhookNotifier | None:

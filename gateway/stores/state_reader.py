@@ -27,8 +27,16 @@ NEWEST_OF_DEVICE = """
 SELECT place, body FROM (SELECT place, device, body FROM events ORDER BY place DESC LIMIT ?)
 WHERE device = ? LIMIT ?
 """
+NAMED = """
+SELECT id, place, device, type FROM asked JOIN events ON id >= moment AND id < moment || 'g'
+"""
+"""No digit comes after `f`: a range of the ids' own index."""
 LOOKUP = 500
 """Ids a single look-up asks for (SQLite's limit on variables is 999 in old builds)."""
+_KINDS: tuple[Any, ...] = (Alert, AlertEntry, Delivery, DeviceStatus, Discovered, Timer)
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in _KINDS}
+"""Made while this is imported: two threads that make the first decoder of a type at once end the process
+(msgspec 0.22 shows one of them what the other has half made)."""
 NO_LIMIT = -1
 """What SQLite takes for every row."""
 
@@ -42,6 +50,7 @@ class StateReader:
     def load(self) -> Snapshot:
         """Return the state as of the last commit: open alerts only, deliveries not yet settled."""
         meta = dict(self._reader.ask("SELECT key, value FROM meta"))
+        memories = self._reader.ask("SELECT key, body FROM memories")
         return Snapshot(
             cursor=int(meta.get("cursor", b"0")),
             now=_moment(meta.get("now")),
@@ -49,7 +58,7 @@ class StateReader:
             registry=stored_registry(self._reader),
             statuses=self._bodies("SELECT device, body FROM statuses", DeviceStatus),
             discovered=self._bodies("SELECT key, body FROM discovered", Discovered),
-            memories=self._bodies("SELECT key, body FROM memories", dict[str, Any]),
+            memories={key: msgspec.json.decode(body) for key, body in memories},
             timers=self._bodies("SELECT key, body FROM timers", Timer),
             alerts=self._bodies("SELECT id, body FROM alerts WHERE open = 1", Alert),
             deliveries=self._bodies("SELECT id, body FROM deliveries WHERE waits = 1", Delivery),
@@ -91,7 +100,7 @@ class StateReader:
             "UNION ALL SELECT 1, body FROM timers WHERE key >= ? AND key < ?"  # the alerts' own: few of all
         )
         own = (f"{ALERT_OWNER}\0", f"{ALERT_OWNER}\1")
-        alerts, timers = msgspec.json.Decoder(Alert), msgspec.json.Decoder(Timer)
+        alerts, timers = _DECODERS[Alert], _DECODERS[Timer]
         opened: list[Alert] = []
         kept: dict[str, datetime] = {}
         for is_timer, body in self._reader.ask(both, own):  # one statement, so that both are of one moment
@@ -170,6 +179,11 @@ class StateReader:
         query = "SELECT body FROM entries WHERE frame BETWEEN ? AND ? ORDER BY frame, alert, version"
         return self._decoded(query, (first, last), AlertEntry)
 
+    def event_word(self, event_id: str) -> str:
+        """Return the type of an event, "" for one that is not in the log."""
+        rows = self._reader.ask("SELECT type FROM events WHERE id = ?", (event_id,))
+        return str(rows[0][0]) if rows else ""
+
     def page(self, after: int, frames: int) -> Page:
         """Return what at most so many frames after that position wrote."""
         upto = max(after, min(self.cursor(), after + frames))  # what it had written is on disk
@@ -184,6 +198,15 @@ class StateReader:
             entries=entries,
             alerts={alert.id: alert for alert in alerts if alert is not None},
         )
+
+    def named_at(self, moments: Sequence[str]) -> list[tuple[str, int, str, str]]:
+        """Return id, place, device and type of the events whose ids begin so (12 digits: a millisecond)."""
+        found: list[tuple[str, int, str, str]] = []
+        for start in range(0, len(moments), LOOKUP):
+            part = moments[start : start + LOOKUP]
+            asked = f"WITH asked (moment) AS (VALUES {','.join(['(?)'] * len(part))}) {NAMED}"
+            found += self._reader.ask(asked, part)
+        return found
 
     def channels(self) -> frozenset[str]:
         """Return every channel by which something was ever delivered."""
@@ -200,11 +223,11 @@ class StateReader:
         self._reader.close()
 
     def _bodies(self, query: str, kind: Any) -> dict[str, Any]:
-        decoder = msgspec.json.Decoder(kind)
+        decoder = _DECODERS[kind]
         return {key: decoder.decode(body) for key, body in self._reader.ask(query)}
 
     def _decoded(self, query: str, parameters: Sequence[object], kind: type[Any]) -> list[Any]:
-        decoder = msgspec.json.Decoder(kind)
+        decoder = _DECODERS[kind]
         return [decoder.decode(row[0]) for row in self._reader.ask(query, parameters)]
 
 

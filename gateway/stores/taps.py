@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.contract import Handed, Letter, StoreUnavailableError
-from gateway.stores.sqlite import Statement, carry_out, open_durable
+from gateway.stores.sqlite import Statement, carry_out, open_durable, open_read_only
 
 VERSION = 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursors (tap TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (tap TEXT PRIMARY KEY, after INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS proofs (
   tap TEXT NOT NULL,
   item TEXT NOT NULL,
@@ -34,8 +35,8 @@ LOOKUP = 500
 class SqliteCursors:
     """A file of its own, for the state has one writer; one that is lost begins all taps anew."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_durable(path, SCHEMA, VERSION)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._connection = open_read_only(path, VERSION) if read_only else open_durable(path, SCHEMA, VERSION)
         self._asking = threading.Lock()
 
     def cursor(self, tap: str) -> int | None:
@@ -43,11 +44,17 @@ class SqliteCursors:
         found = self._ask("SELECT upto FROM cursors WHERE tap = ?", (tap,))
         return found[0][0] if found else None
 
+    def begun(self, tap: str) -> int | None:
+        """Return the position after which a tap began, None for one that never was."""
+        found = self._ask("SELECT after FROM begun WHERE tap = ?", (tap,))
+        return found[0][0] if found else None
+
     def commit(self, tap: str, upto: int, handed: Sequence[Handed], at_us: int) -> None:
         """Write a tap's place, its proofs and its dead letters in one durable transaction."""
         proofs = [(tap, one.item, at_us, one.proof) for one in handed if one.proof]
         refused = [(tap, one.item, one.refused, at_us, one.body) for one in handed if one.refused]
         statements: list[Statement] = [
+            ("INSERT OR IGNORE INTO begun", [(tap, upto)]),
             ("INSERT OR REPLACE INTO cursors", [(tap, upto)]),
             ("INSERT OR REPLACE INTO proofs", proofs),
             ("DELETE FROM letters WHERE tap = ? AND item = ?", [row[:2] for row in (*proofs, *refused)]),

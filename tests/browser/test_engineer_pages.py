@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.whole_house import House, running
+from tests.integration.refusing_receiver import refusing
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +34,11 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Run a gateway with a heard, an unknown and a new device, whose protocol is signed already."""
-    with running(tmp_path_factory.mktemp("engineer")) as found, found.browser_like() as client:
+    with (
+        refusing() as (_, taps),
+        running(tmp_path_factory.mktemp("engineer"), taps=taps) as found,
+        found.browser_like() as client,
+    ):
         for name in (NEW, "t/signed-1"):
             body = {"id": name, "adapter": "vaka", "native_id": name, "kind": "social_alarm"}
             body |= {"home": "home-empty", "model": "Pendant 4"}
@@ -45,6 +50,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         say(client, "t/signed-1", "sign")
         found.send("t/lock-1", "lock.locked", battery_percent=64)
         found.send("t/unknown-1", "alarm.manual", presses=1)
+        found.send("t/lock-1", "lock.jammed")
+        found.wait(lambda: found.gateway.taps.runners["records"].letters == 1)
         yield found
 
 
@@ -120,6 +127,7 @@ PAGES = {
     "device": "/devices/t/signed-1",
     "protocol": "/devices/t/signed-1/protocol/1",
     "interface": "/interface/",
+    "taps": "/taps",
     "check": "/devices/t/camera-1/check",
 }
 

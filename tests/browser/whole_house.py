@@ -175,9 +175,13 @@ def running(
     *,
     listens: bool = False,
     more_registry: str = "",
+    taps: dict[str, Any] | None = None,
     **api: Any,
 ) -> Iterator[House]:
-    """Start a gateway over a folder; `api` are settings of its HTTP side, `more_registry` is TOML."""
+    """Start a gateway over a folder.
+
+    `api` are settings of its HTTP side, `taps` its receivers outside, `more_registry` is TOML.
+    """
     settings = Settings.model_validate(
         {
             "data_dir": folder / "data",
@@ -186,6 +190,7 @@ def running(
             "watch": {"round_trip": False},
             "api": {"port": 0, **api},
             "channels": channels or {},
+            "taps": taps or {},
         }
     )
     (folder / "data").mkdir(exist_ok=True)

@@ -83,12 +83,12 @@ class GatewayProcess:
         return code
 
 
-def _toml(settings: dict[str, Any]) -> str:
+def _toml(settings: dict[str, Any], within: str = "") -> str:
     """Write the little TOML that the tests need: values, tables and arrays of tables."""
     lines, tables = [], []
     for key, value in settings.items():
         if isinstance(value, dict):
-            tables.append(f"[{key}]\n{_toml(value)}")
+            tables.append(f"[{within}{key}]\n{_toml(value, f'{within}{key}.')}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             tables.extend(f"[[{key}]]\n{_toml(part)}" for part in value)
         else:

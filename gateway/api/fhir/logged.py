@@ -142,7 +142,8 @@ class Logged:
 
     def _alert(self, kind: str, alert: Alert, newest: AlertEntry | None) -> Resource | None:
         if kind == "DetectedIssue":
-            return detected_issue(alert, newest)
+            cause = self._search.event(alert.cause) if alert.cause else None
+            return detected_issue(alert, newest, cause.type if cause else "")
         if kind == "Task":
             return task(alert, newest)
         if alert.state is not AlertState.CLOSED:

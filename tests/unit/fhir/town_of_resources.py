@@ -116,7 +116,7 @@ def alerts() -> Iterator[tuple[Alert, list[AlertEntry], list[Delivery]]]:
             subject="home_1",
             severity=severity,
             type=AlertType.PERSON,
-            text="alarm.manual",
+            text="sos",
             reason="a call for help",
             tenant="t",
             home="home_1",
@@ -177,6 +177,6 @@ def resources() -> Iterator[dict[str, Any]]:
     for event in events():
         yield from of_event(event)
     for alert, entries, deliveries in alerts():
-        yield from of_alert(alert, entries, deliveries)
+        yield from of_alert(alert, entries, deliveries, "alarm.manual")
         for entry in entries:
             yield from of_entry(entry)
