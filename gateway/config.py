@@ -132,6 +132,7 @@ Scope = Literal[
     "frames:write",
     "metrics:read",
     "fhir:read",
+    "fhir:subscribe",
 ]
 
 
@@ -146,8 +147,12 @@ class TokenSettings(Section):
     @model_validator(mode="after")
     def _only_fhir_is_narrowed(self) -> Self:
         """Refuse tenants beside a right that does not look at them."""
-        if self.tenants and set(self.scopes) != {"fhir:read"}:
-            fault("tenants", f"them beside scopes {', '.join(self.scopes)}", "fhir:read alone, or no tenants")
+        if self.tenants and not set(self.scopes) <= {"fhir:read", "fhir:subscribe"}:
+            fault(
+                "tenants",
+                f"them beside scopes {', '.join(self.scopes)}",
+                "fhir:read, fhir:subscribe, or no tenants",
+            )
         return self
 
 

@@ -12,7 +12,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 Prefixes = tuple[Annotated[str, Field(pattern=r"^[a-z0-9_.]{1,64}$")], ...]
 
 
-def _safe_url(url: str) -> str:
+def safe_url(url: str) -> str:
     """Take https, or http to this machine: what is told of a home must not be read on its way."""
     parts = urlsplit(url)
     if not parts.hostname or not (
@@ -24,7 +24,7 @@ def _safe_url(url: str) -> str:
     return url
 
 
-SafeUrl = Annotated[str, AfterValidator(_safe_url)]
+SafeUrl = Annotated[str, AfterValidator(safe_url)]
 
 
 class TapSection(Section):
@@ -73,7 +73,7 @@ class CloudEventsSettings(TapSection):
             if not host or "@" in parts.netloc or (parts.scheme == "mqtt" and not is_loopback(host)):
                 fault("url", repr(self.url), "mqtts://..., or mqtt:// to a loopback address")
             return self
-        _safe_url(self.url)
+        safe_url(self.url)
         if self.secret is None:
             fault("secret", "nothing", "whsec_ and a key in base64: a webhook without it proves nothing")
         return self

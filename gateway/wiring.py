@@ -51,7 +51,7 @@ from gateway.stores.search import SqliteSearch
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
-from gateway.tapping import make_taps
+from gateway.tapping import make_subscriptions, make_taps
 from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
 from gateway.transports.mqtt_listener.credentials import RegistryCredentials
@@ -108,12 +108,15 @@ class Gateway:
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
-        self.taps = make_taps(settings.taps, settings.data_dir, self.store, self.registry, self.clock)
+        self.taps, tap_means = make_taps(
+            settings.taps, settings.data_dir, self.store, self.registry, self.clock
+        )
         self.dc09 = make_dc09(settings.dc09, self.adapters, self.intake, self.clock)
         self.watching = Watching(settings.watch, self._watched(), self.metrics)
         self._commander = self._make_commander()
         observers += [self._commander, self.taps]
         self.server = ApiServer(settings.api)
+        self.subscriptions = make_subscriptions(self.taps, tap_means, settings.data_dir, self._fhir_address)
         self._parts: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
 
@@ -121,6 +124,9 @@ class Gateway:
     def page(self) -> str:
         """The address of the staff page, once the gateway runs."""
         return self.server.page
+
+    def _fhir_address(self) -> str:
+        return f"{(self.settings.channels.public_url or self.page).rstrip('/')}/fhir"
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Serve until `stop` is set; then finish what was accepted and close.
@@ -346,7 +352,7 @@ class Gateway:
             OwnWord(self.watching.health.report, self.metrics.text),
         )
         context_of(app).walk, context_of(app).taps = self.walk, self.taps
-        context_of(app).fhir = FhirMeans(self.search, self.exports)
+        context_of(app).fhir = FhirMeans(self.search, self.exports, self.subscriptions)
         app.include_router(webhook_router(self.intake, self.clock, webhook_authoriser(self.settings)))
         return app
 
@@ -375,7 +381,8 @@ class Gateway:
         if self.ble is not None:
             self.ble.close()
         self.contacts.close()
-        self.taps.cursors.close()
+        self.subscriptions.close()
+        self.taps.source.cursors.close()
         self._lock.close()
 
 

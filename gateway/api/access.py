@@ -78,6 +78,7 @@ MetricsReader = Annotated[Actor, Depends(Need("metrics:read"))]
 PeopleReader = Annotated[Actor, Depends(Need("people:read"))]
 PeopleWriter = Annotated[Actor, Depends(Need("people:write"))]
 FhirReader = Annotated[Actor, Depends(Need("fhir:read"))]
+FhirSubscriber = Annotated[Actor, Depends(Need("fhir:subscribe"))]
 FhirSearcher = Annotated[Actor, Depends(Need("fhir:read", reads=True))]
 TraceReader = Annotated[Actor, Depends(Need("trace:read"))]
 

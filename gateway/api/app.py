@@ -35,6 +35,7 @@ from gateway.api.context import Context, OwnWord, context
 from gateway.api.errors import ApiError, NotSignedInError, Problem, RefusedError, UnavailableError
 from gateway.api.fhir import bulk as fhir_bulk
 from gateway.api.fhir import routes as fhir_routes
+from gateway.api.fhir import subscriptions as fhir_subscriptions
 from gateway.api.fhir.errors import is_fhir, said
 from gateway.api.security import HeadersMiddleware, hosts
 from gateway.api.view import STATIC_FOLDER, Drawing, viewer
@@ -67,6 +68,36 @@ also send the session's token in `X-Vaka-Token` and come from the gateway's own 
 `Problem` with a stable `code`."""
 
 
+ROUTED = (
+    alerts,
+    live,
+    commands,
+    fleet,
+    taps,
+    enrolment,
+    devices,
+    checks,
+    check_page,
+    device_page,
+    trace,
+    login,
+    health,
+    incidents,
+    interface,
+    metrics_route,
+    pages,
+    people,
+    planning,
+    engineer,
+    reached,
+    hooks,
+    fhir_subscriptions,
+    fhir_bulk,  # its addresses begin with $, and no type of resource does
+    fhir_routes,
+)
+"""Modules with routes, in the order in which addresses are looked for."""
+
+
 def create_app(
     settings: Settings, means: Means, store: Store, journal: Journal, own_word: OwnWord
 ) -> FastAPI:
@@ -85,32 +116,7 @@ def create_app(
     app.state.vaka = ctx
     app.state.reports = settings.data_dir / REPORTS
     app.state.drawing = Drawing(ctx)
-    for module in (
-        alerts,
-        live,
-        commands,
-        fleet,
-        taps,
-        enrolment,
-        devices,
-        checks,
-        check_page,
-        device_page,
-        trace,
-        login,
-        health,
-        incidents,
-        interface,
-        metrics_route,
-        pages,
-        people,
-        planning,
-        engineer,
-        reached,
-        hooks,
-        fhir_bulk,  # its addresses begin with $, and no type of resource does
-        fhir_routes,
-    ):
+    for module in ROUTED:
         app.include_router(module.ROUTER)
     app.add_api_route("/sw.js", _service_worker, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")

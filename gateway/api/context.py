@@ -14,6 +14,7 @@ from gateway.contract import Journal, LogSearch, Store
 from gateway.onboarding.fleet import Forecasts
 from gateway.pipeline.walk import Walk
 from gateway.service.means import Means
+from gateway.service.subscribing import Subscriptions
 from gateway.service.taps import Taps
 
 STATUS_KEPT_S = 1.0
@@ -30,10 +31,11 @@ class OwnWord(NamedTuple):
 
 
 class FhirMeans(NamedTuple):
-    """What the FHIR facade reads the log by, and its bulk exports."""
+    """What the FHIR facade reads the log by, its bulk exports, and who asked to be told."""
 
     search: LogSearch
     exports: Exports
+    subscriptions: Subscriptions
 
 
 class Context:

@@ -20,7 +20,8 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
     `types`, `devices`, `homes` and `persons` empty means any; home and person are those that the event or
     alert names itself. Frames are counted from `first_frame` to before `end_frame`; events happened from
     `since` to before `until`. `by_time` orders events by when they happened, not by when they were committed.
-    `keep` has the last word on an event, `keep_alert` on an alert and on what belongs to it.
+    `keep` has the last word on an event, `keep_entry` on an alert with a line of its history, `keep_delivery`
+    on a delivery with its alert.
     """
 
     types: frozenset[str] = frozenset()
@@ -34,7 +35,8 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
     by_time: bool = False
     newest_first: bool = False
     keep: Callable[[Event], bool] | None = None
-    keep_alert: Callable[[Alert], bool] | None = None
+    keep_entry: Callable[[Alert, AlertEntry], bool] | None = None
+    keep_delivery: Callable[[Delivery, Alert], bool] | None = None
 
 
 class EventPage(msgspec.Struct, frozen=True):

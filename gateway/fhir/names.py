@@ -1,6 +1,7 @@
 """Names: our identities as logical ids of FHIR, and back."""
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 
 ALLOWED = re.compile(r"[A-Za-z0-9-]")
@@ -9,6 +10,7 @@ DIGEST = "z.."
 """Before the digest of a name that is too long to be written out; it leads back to nothing by itself."""
 
 
+@lru_cache(4096)
 def logical_id(name: str) -> str:
     """Return a name as a logical id: letters, digits and - as they are, all else as a point and its hex."""
     written = "".join(one if ALLOWED.match(one) else f".{one.encode().hex()}." for one in name)

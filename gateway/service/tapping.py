@@ -29,6 +29,10 @@ class Answers(Protocol):
         """Return the deliveries of an alert."""
         ...
 
+    def event_word(self, event_id: str) -> str:
+        """Return the type of an event, "" for one that is not in the log."""
+        ...
+
     def events(self, *, frame: int | None = None, limit: int = 100) -> list[tuple[int, Event]]:
         """Return the events of a frame with their place in the log."""
         ...

@@ -28,6 +28,7 @@ from gateway.contract import (
     TapFault,
 )
 from gateway.model.synthetic import BUTTON, SYNTHETIC
+from gateway.service.parts import cancel
 
 log = logging.getLogger(__name__)
 
@@ -190,10 +191,12 @@ class TapRunner:
 class Taps:
     """All taps of a gateway; an Observer that wakes them at each commit."""
 
-    def __init__(self, runners: Sequence[TapRunner], cursors: Cursors) -> None:
+    def __init__(self, runners: Sequence[TapRunner], source: Source) -> None:
         self.runners = {runner.tap.name: runner for runner in runners}
-        self.cursors = cursors
+        self.source = source
         self._cursor = 0
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def load(self, snapshot: Snapshot) -> None:
         """Note how long the log is."""
@@ -205,11 +208,25 @@ class Taps:
         for runner in self.runners.values():
             runner.news.set()
 
+    def add(self, runner: TapRunner) -> None:
+        """Take one more tap, which runs as long as the others do."""
+        name = runner.tap.name
+        self.runners[name] = runner
+        if self._group is not None:
+            self._tasks[name] = self._group.create_task(runner.run(), name=f"tap {name}")
+
+    async def drop(self, name: str) -> None:
+        """End a tap."""
+        self.runners.pop(name, None)
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            await cancel([task])
+
     async def run(self) -> None:
         """Run all taps until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for name, runner in self.runners.items():
-                group.create_task(runner.run(), name=f"tap {name}")
+        async with asyncio.TaskGroup() as self._group:
+            for runner in list(self.runners.values()):
+                self.add(runner)
             await asyncio.Event().wait()
 
     def report(self) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -44,7 +45,11 @@ _delivery = msgspec.json.Decoder(Delivery).decode
 
 
 class SqliteSearch(StateReader):
-    """Every page reads a bounded number of rows, whatever is asked."""
+    """Every page reads a bounded number of rows, whatever is asked: about `scanned`."""
+
+    def __init__(self, path: Path, *, scanned: int = SCANNED) -> None:
+        super().__init__(path)
+        self._scanned = scanned
 
     def frame_at(self, at: datetime) -> int:
         """Return about the first frame received at that moment or later, never one after it."""
@@ -75,7 +80,7 @@ class SqliteSearch(StateReader):
         ordered = f"ORDER BY {column} {'DESC' if sought.newest_first else 'ASC'}"
         within = " AND ".join(where)
         ends = f"SELECT {column} FROM events WHERE {within} {ordered} LIMIT 1 OFFSET ?"  # noqa: S608 - our own words
-        end = self._reader.ask(ends, (*values, SCANNED - 1))
+        end = self._reader.ask(ends, (*values, self._scanned - 1))
         if end:  # here this page stops looking
             within += f" AND {column} {'>=' if sought.newest_first else '<='} ?"
             values.append(end[0][0])
@@ -114,10 +119,11 @@ class SqliteSearch(StateReader):
             return self._reader.ask(DELIVERIES.format(sign=sign, way=way), (*place, most))
 
         def read(row: Any) -> tuple[Delivery, Alert] | None:
-            alert = _alert(row[2])
-            return (_delivery(row[1]), alert) if _wanted(sought, alert) else None
+            delivery, alert = _delivery(row[1]), _alert(row[2])
+            kept = sought.keep_delivery is None or sought.keep_delivery(delivery, alert)
+            return (delivery, alert) if _meant(sought, alert) and kept else None
 
-        return DeliveryPage(*_page(asked, start, lambda row: row[:1], read, limit))
+        return DeliveryPage(*_page(_Rows(asked, start, lambda row: row[:1]), read, limit, self._scanned))
 
     def _alerts(self, query: str, after: str, sought: Sought, mark: Mark, limit: int) -> AlertPage:
         way = "DESC" if sought.newest_first else "ASC"
@@ -131,10 +137,14 @@ class SqliteSearch(StateReader):
 
         def read(row: Any) -> tuple[Alert, AlertEntry] | None:
             alert = self.alert(row[1])
-            return (alert, _entry(row[-1])) if alert is not None and _wanted(sought, alert) else None
+            if alert is None or not _meant(sought, alert):
+                return None
+            entry = _entry(row[-1])
+            kept = sought.keep_entry is None or sought.keep_entry(alert, entry)
+            return (alert, entry) if kept else None
 
         start = mark or (most if sought.newest_first else least)
-        return AlertPage(*_page(asked, start, lambda row: row[:-1], read, limit))
+        return AlertPage(*_page(_Rows(asked, start, lambda row: row[:-1]), read, limit, self._scanned))
 
     def _rows(
         self, query: str, values: Sequence[object], limit: int, going_on: str
@@ -150,27 +160,31 @@ class SqliteSearch(StateReader):
             rows = self._reader.ask(query.replace(" ORDER BY", going_on), (*values, rows[-1][0], step))
 
 
+class _Rows(NamedTuple):
+    """Rows in order: how to ask for those after a place, where to begin, and the place of a row."""
+
+    asked: Callable[[Mark, int], list[Any]]
+    start: Mark
+    place_of: Callable[[Any], Mark]
+
+
 def _page(
-    asked: Callable[[Mark, int], list[Any]],
-    start: Mark,
-    place_of: Callable[[Any], Mark],
-    read: Callable[[Any], Item | None],
-    limit: int,
+    rows: _Rows, read: Callable[[Any], Item | None], limit: int, most: int
 ) -> tuple[list[Item], Mark | None]:
-    """Return so many items that are wanted, looking at a bounded number of rows."""
+    """Return so many items that are wanted, looking at about `most` rows."""
     found: list[Item] = []
-    at, looked, step = start, 0, max(32, min(STEP, limit + 1))
-    while looked < SCANNED:
-        rows = asked(at, step)
-        for row in rows:
+    at, looked, step = rows.start, 0, max(32, min(STEP, limit + 1))
+    while looked < most:
+        part = rows.asked(at, step)
+        for row in part:
             item = read(row)
             if item is not None and len(found) == limit:
                 return found, at
             if item is not None:
                 found.append(item)
-            at = place_of(row)
-        looked += len(rows)
-        if len(rows) < step:
+            at = rows.place_of(row)
+        looked += len(part)
+        if len(part) < step:
             return found, None
     return found, at
 
@@ -208,8 +222,6 @@ def _on(sought: Sought, column: str) -> str:
     return f" AND {column} {'<' if sought.newest_first else '>'} ? ORDER BY"
 
 
-def _wanted(sought: Sought, alert: Alert) -> bool:
+def _meant(sought: Sought, alert: Alert) -> bool:
     named = ((sought.devices, alert.device), (sought.homes, alert.home), (sought.persons, alert.person))
-    if any(wanted and value not in wanted for wanted, value in named):
-        return False
-    return sought.keep_alert is None or sought.keep_alert(alert)
+    return all(not wanted or value in wanted for wanted, value in named)

@@ -179,6 +179,11 @@ class StateReader:
         query = "SELECT body FROM entries WHERE frame BETWEEN ? AND ? ORDER BY frame, alert, version"
         return self._decoded(query, (first, last), AlertEntry)
 
+    def event_word(self, event_id: str) -> str:
+        """Return the type of an event, "" for one that is not in the log."""
+        rows = self._reader.ask("SELECT type FROM events WHERE id = ?", (event_id,))
+        return str(rows[0][0]) if rows else ""
+
     def page(self, after: int, frames: int) -> Page:
         """Return what at most so many frames after that position wrote."""
         upto = max(after, min(self.cursor(), after + frames))  # what it had written is on disk

@@ -22,13 +22,29 @@ T = TypeVar("T")
 WITHIN_S = 60.0
 
 REGISTRY = """
-tenant = [{ id = "t", name = "Testköping" }]
-unit = [{ id = "u", tenant = "t", name = "Unit" }]
-team = [{ id = "night", unit = "u", name = "Night" }, { id = "tech", unit = "u", name = "Technicians" }]
-ladder = [
-  { id = "care", tenant = "t", steps = [{ to = ["night"] }] },
-  { id = "technical", tenant = "t", steps = [{ to = ["tech"] }] },
-]
+[[tenant]]
+id = "t"
+name = "Testköping"
+[[unit]]
+id = "u"
+tenant = "t"
+name = "Unit"
+[[team]]
+id = "night"
+unit = "u"
+name = "Night"
+[[team]]
+id = "tech"
+unit = "u"
+name = "Technicians"
+[[ladder]]
+id = "care"
+tenant = "t"
+steps = [{ to = ["night"] }]
+[[ladder]]
+id = "technical"
+tenant = "t"
+steps = [{ to = ["tech"] }]
 """
 
 EMPTY = """
@@ -51,8 +67,8 @@ DEVICES = {
 }
 
 
-def registry_file(folder: Path) -> Path:
-    lines = [REGISTRY, EMPTY]
+def registry_file(folder: Path, more: str = "") -> Path:
+    lines = [REGISTRY, EMPTY, more]
     for home in sorted({home for _, home, _ in DEVICES.values()}):
         ladders = 'care_ladder = "care"\ntechnical_ladder = "technical"'
         lines.append(f'[[home]]\nid = "{home}"\ntenant = "t"\nunit = "u"\n{ladders}')
@@ -159,13 +175,14 @@ def running(
     *,
     listens: bool = False,
     taps: dict[str, Any] | None = None,
+    more_registry: str = "",
     **api: Any,
 ) -> Iterator[House]:
-    """Start a gateway over a folder; `api` are settings of its HTTP side, `taps` its receivers outside."""
+    """Start a gateway over a folder: `api` is of its HTTP side, `taps` of receivers, `more_registry` TOML."""
     settings = Settings.model_validate(
         {
             "data_dir": folder / "data",
-            "registry": registry_file(folder),
+            "registry": registry_file(folder, more_registry),
             "listener": {"enabled": listens, "port": 0},
             "watch": {"round_trip": False},
             "api": {"port": 0, **api},

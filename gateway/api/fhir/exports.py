@@ -30,7 +30,7 @@ LINES_A_FILE = 50_000
 MOST_BYTES = 4 << 30
 """What one export may write: past it, it fails and says so."""
 OVERLAP = timedelta(seconds=60)
-"""So much before its start is an export's transaction time: what was on its way comes with the next `_since`."""
+"""So much before its start is the transaction time: what was on its way comes with the next `_since`."""
 SETTLED = timedelta(days=1)
 """A delivery changes for so long after it was queued, which is all the time it has."""
 

@@ -16,6 +16,7 @@ from gateway.fhir.names import name_of
 from gateway.fhir.terms import Resource
 from gateway.fhir.told import care_course, communication, detected_issue, task
 from gateway.model.alert import Alert, AlertEntry, AlertState
+from gateway.model.delivery import Delivery
 from gateway.model.event import Event
 
 Wanted = Callable[[Resource], bool]
@@ -106,28 +107,31 @@ class Logged:
         return Found([made[event.id] for event in page.items], page.more)
 
     def _alerts(self, kind: str, sought: Sought, wanted: Wanted, mark: Mark, limit: int) -> Found:
-        narrowed = self._of_alerts(sought, kind)
-        page = self._search.find_alerts(narrowed, mark, limit)
-        made = [one for alert, entry in page.items if (one := self._alert(kind, alert, entry))]
-        return Found([one for one in made if wanted(one)], page.more)
+        made: dict[str, Resource] = {}
+
+        def keep(alert: Alert, entry: AlertEntry) -> bool:
+            told = self._alert(kind, alert, entry) if self._sight.alert(alert) else None
+            if told is None or not wanted(told):
+                return False
+            made[alert.id] = told
+            return True
+
+        page = self._search.find_alerts(msgspec.structs.replace(sought, keep_entry=keep), mark, limit)
+        return Found([made[alert.id] for alert, _ in page.items], page.more)
 
     def _entries(self, kind: str, sought: Sought, wanted: Wanted, mark: Mark, limit: int) -> Found:
-        page = self._search.find_entries(self._of_alerts(sought, kind), mark, limit)
-        made = [_line(kind, entry) for _, entry in page.items]
-        return Found([one for one in made if wanted(one)], page.more)
+        def keep(alert: Alert, entry: AlertEntry) -> bool:
+            return self._sight.alert(alert) and wanted(_line(kind, entry))
 
-    def _deliveries(self, kind: str, sought: Sought, wanted: Wanted, mark: Mark, limit: int) -> Found:
-        page = self._search.find_deliveries(self._of_alerts(sought, kind), mark, limit)
-        made = [communication(delivery, alert) for delivery, alert in page.items]
-        return Found([one for one in made if wanted(one)], page.more)
+        page = self._search.find_entries(msgspec.structs.replace(sought, keep_entry=keep), mark, limit)
+        return Found([_line(kind, entry) for _, entry in page.items], page.more)
 
-    def _of_alerts(self, sought: Sought, kind: str) -> Sought:
-        closed = kind == "Composition"
+    def _deliveries(self, _kind: str, sought: Sought, wanted: Wanted, mark: Mark, limit: int) -> Found:
+        def keep(delivery: Delivery, alert: Alert) -> bool:
+            return self._sight.alert(alert) and wanted(communication(delivery, alert))
 
-        def keep(alert: Alert) -> bool:
-            return self._sight.alert(alert) and (not closed or alert.state is AlertState.CLOSED)
-
-        return msgspec.structs.replace(sought, keep_alert=keep)
+        page = self._search.find_deliveries(msgspec.structs.replace(sought, keep_delivery=keep), mark, limit)
+        return Found([communication(delivery, alert) for delivery, alert in page.items], page.more)
 
     def _of_alert(self, kind: str, written: str) -> Resource | None:
         alert = self._search.alert(name_of(written))

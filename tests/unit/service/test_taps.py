@@ -179,7 +179,7 @@ def test_the_report_says_how_far_behind_a_disturbed_tap_is_and_why(cursors: Sqli
         raise TapFault("no connection")
 
     work = runner(Receiver(away), Lines(30), cursors)
-    board = Taps([work], cursors)
+    board = Taps([work], Source(Lines(30), cursors, SetClock()))
     carry_out(work, lambda: work.fault)
     told = board.report()["receiver"]
     assert (told["fault"], told["cursor"], told["dead_letters"]) == ("no connection", 0, 0)
