@@ -38,6 +38,7 @@ bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.flood
 	$(BIN)/python -m benchmarks.adapters
+	$(BIN)/python -m benchmarks.taps
 	$(BIN)/python -m benchmarks.radio
 	$(BIN)/python -m benchmarks.edge_radio --minutes $(or $(MINUTES),10)
 	$(BIN)/python -m benchmarks.municipality --municipality large --homes 10000 --hours 24
