@@ -9,18 +9,21 @@ import argparse
 import json
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from benchmarks.page import latencies
 from benchmarks.run import broker, town
-from simulators.standins.server import served
 from tests.integration.gateway_process import GatewayProcess
+from tests.integration.mosquitto import free_port, wait_for
 from tests.integration.victoria import Victoria
 
 RESULTS = Path(__file__).parent / "results"
@@ -35,7 +38,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10, help="of each run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--homes", type=int, default=200)
+    parser.add_argument("--receive", type=int, help="be the receiver of webhooks at this port")
     arguments = parser.parse_args()
+    if arguments.receive:
+        receive(arguments.receive)
+        return
     found: dict[str, list[float]] = {case: [] for case in CASES}
     for _ in range(arguments.rounds):
         for case in CASES:
@@ -64,15 +71,8 @@ def once(folder: Path, case: str, seconds: int) -> list[float]:
 @contextmanager
 def _receivers(folder: Path, dead: bool) -> Iterator[dict[str, Any]]:  # noqa: FBT001 - told by its case
     """Yield the settings of all kinds of taps, their receivers running."""
-    app = FastAPI(openapi_url=None)
-
-    @app.post("/{path:path}")
-    async def take(request: Request) -> Response:
-        await request.body()
-        return Response(status_code=204)
-
     server = Victoria(folder)
-    with broker(folder) as bus, served(app) as url, socket.create_server(("127.0.0.1", 0)) as silent:
+    with broker(folder) as bus, _hook() as url, socket.create_server(("127.0.0.1", 0)) as silent:
         server.start()
         hooks = [
             {"name": "hook", "url": f"{url}/hook", "secret": SECRET},
@@ -85,6 +85,37 @@ def _receivers(folder: Path, dead: bool) -> Iterator[dict[str, Any]]:  # noqa: F
             yield {"taps.influx": [{"url": server.url}], "taps.cloudevents": hooks}
         finally:
             server.stop()
+
+
+@contextmanager
+def _hook() -> Iterator[str]:
+    """Run a receiver in a process of its own, so that it takes no time from who measures."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.taps", "--receive", str(port)])
+    try:
+        wait_for(lambda: _answers(port))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def receive(port: int) -> None:
+    """Take whatever is posted to `/hook`, until it is ended."""
+    app = FastAPI(openapi_url=None)
+
+    @app.post("/hook")
+    async def take(request: Request) -> Response:
+        await request.body()
+        return Response(status_code=204)
+
+    uvicorn.run(app, port=port, log_config=None, access_log=False)
 
 
 def _figures(found: list[float]) -> dict[str, float]:
