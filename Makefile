@@ -40,6 +40,7 @@ bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	$(BIN)/python -m benchmarks.scaip
 	$(BIN)/python -m benchmarks.adapters
 	$(BIN)/python -m benchmarks.fhir
+	$(BIN)/python -m benchmarks.taps
 	$(BIN)/python -m benchmarks.radio
 	$(BIN)/python -m benchmarks.edge_radio --minutes $(or $(MINUTES),10)
 	$(BIN)/python -m benchmarks.municipality --municipality large --homes 10000 --hours 24
