@@ -133,33 +133,40 @@ async def play_over_tls(gateway: GatewayProcess) -> None:
 async def test_a_power_cut_between_receipt_and_reply_loses_nothing_and_doubles_nothing(
     tmp_path: Path,
 ) -> None:
-    """A unit sends until it has its reply; the gateway is killed after the acknowledgement of SIP."""
+    """Forty alarms at once; the gateway is killed when the first is acknowledged, and started again."""
     gateway = served(tmp_path)
     gateway.start()
     port = gateway.settings["sip"]["udp_port"]
+    units = [await Unit().connect(port) for _ in range(40)]
+    sent = [unit.request(alarm(f"K{number}")) for number, unit in enumerate(units)]
     try:
-        unit = await Unit().connect(port)
-        sent = unit.request(alarm("K0"))
-        unit.raw(sent)
-        assert (await unit.response()).status == 200
-        gateway.kill()  # the frame is on disk or is not: only a reply would have said so
+        for unit, request in zip(units, sent, strict=True):
+            unit.raw(request)
+        assert (await units[0].response()).status == 200
+        gateway.kill()  # a frame is on disk or is not: only a reply would have said so
         await asyncio.to_thread(gateway.start)
-        replies = list(_waiting(unit))
-        while not replies:  # as units do: the same reference again until the reply comes
-            unit.raw(sent)
-            await unit.response()
-            replies = [await unit.reply()]
-        await unit.close()
+        told = await asyncio.gather(*(until_replied(*one) for one in zip(units, sent, strict=True)))
+        for unit in units:
+            await unit.close()
     finally:
         gateway.stop()
-    assert [(reply.field("ref"), reply.snu) for reply in replies] == [("K0", "0")]
-    assert events(gateway)["alarm.manual"] == 1
+    assert told == [(f"K{number}", "0") for number in range(40)]
+    assert events(gateway)["alarm.manual"] == 40
     store = SqliteStore(gateway.data / "state.db")
     try:
         alerts = [one for one in store.load().alerts.values() if one.device == "pendant-scaip"]
     finally:
         store.close()
-    assert [one.count for one in alerts if one.severity.value == "high"] == [1]
+    assert [one.count for one in alerts if one.rule == "sos"] == [40]
+
+
+async def until_replied(unit: Unit, request: bytes) -> tuple[str, str]:
+    """Send again, as units do, until the reply comes; one that came before the power cut holds."""
+    replies = list(_waiting(unit))
+    if not replies:
+        unit.raw(request)
+        replies = [await unit.reply()]
+    return replies[0].field("ref"), replies[0].snu
 
 
 def _waiting(unit: Unit) -> Iterator[Heard]:
