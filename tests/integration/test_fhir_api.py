@@ -155,7 +155,7 @@ def test_every_search_parameter_that_is_told_is_understood(client: httpx.Client)
     told = client.get("/fhir/metadata").json()["rest"][0]["resource"]
     assert {one["type"] for one in told} == {*KINDS, "Subscription"}
     for one in told:
-        for param in one["searchParam"]:
+        for param in one.get("searchParam", ()):
             address = f"/fhir/{one['type']}?{param['name']}={values[param['type']]}"
             answer = client.get(address, headers={"Prefer": "handling=strict"})
             assert answer.status_code == 200, (address, answer.text)
@@ -219,6 +219,28 @@ def test_what_is_referred_to_comes_along_when_asked_for(client: httpx.Client) ->
     assert task[1]["resource"]["id"] == task[0]["resource"]["id"]
     told = client.get("/fhir/Communication?_include=Communication:about").json()["entry"]
     assert {one["resource"]["resourceType"] for one in told} == {"Communication", "DetectedIssue"}
+
+
+def test_a_closed_alert_is_told_with_its_handling_who_was_told_and_its_whole_course(
+    client: httpx.Client,
+) -> None:
+    (issue,) = search(client, "DetectedIssue?patient=Patient/person-23&code=alarm.manual")
+    assert issue["mitigation"][0]["action"]["coding"][0]["code"] == "real"
+    (task,) = search(client, f"Task?focus=DetectedIssue/{issue['id']}")
+    assert (task["status"], task["output"][0]["valueCode"]) == ("completed", "real")
+    told = search(client, "Communication?patient=Patient/person-23")
+    assert {one["about"][0]["reference"] for one in told} >= {f"DetectedIssue/{issue['id']}"}
+    (note,) = [
+        one for one in search(client, "Composition?patient=person-23") if one["id"].endswith(issue["id"])
+    ]
+    assert "accepted" in note["section"][0]["text"]["div"]
+    lines = [
+        one["subtype"][0]["code"]
+        for one in search(client, "AuditEvent")
+        if one["entity"][0]["what"]["reference"].endswith(issue["id"])
+    ]
+    assert lines[0] == "raised"
+    assert lines[-2:] == ["accepted", "closed"]
 
 
 def test_a_search_by_form_finds_the_same(client: httpx.Client) -> None:
