@@ -129,6 +129,7 @@ async def play_over_tls(gateway: GatewayProcess) -> None:
         await one.close()
 
 
+@pytest.mark.slow
 @in_loop
 async def test_a_power_cut_between_receipt_and_reply_loses_nothing_and_doubles_nothing(
     tmp_path: Path,
