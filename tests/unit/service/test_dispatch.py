@@ -182,6 +182,17 @@ def test_no_answer_in_time_is_a_failure_even_of_a_channel_that_cannot_be_cancell
     assert [reason for _, reason in told] == ["no answer within 0 s"] * len(many)
 
 
+def test_a_channel_whose_protocol_needs_longer_is_given_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def late(_delivery: Delivery) -> str:
+        await asyncio.sleep(0.05)
+        return ""
+
+    monkeypatch.setattr(dispatch, "DELIVER_WITHIN_S", 0.001)
+    patient = Channel(late)
+    monkeypatch.setattr(patient, "within_s", 60.0, raising=False)
+    assert dispatched([patient], [delivery("d-1")], alert()) == [("sent/d-1", "")]
+
+
 @pytest.mark.parametrize(
     ("way", "reason"),
     [
