@@ -1,5 +1,6 @@
 """Settings of the ways out to people: web push, telephone, e-mail, a signed webhook."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -77,6 +78,30 @@ class WebhookSettings(Section):
     secret: WebhookSecret
 
 
+class CentreSettings(Section):
+    """One alarm-receiving centre, by `sips:`, or `sip:` with `;transport=tcp`, else over UDP."""
+
+    uri: str = Field(
+        pattern=r"^sips?:([A-Za-z0-9._+-]{1,64}@)?[A-Za-z0-9.:\[\]-]+(;transport=(udp|tcp|tls))?$"
+    )
+    username: str | None = None
+    password: SecretStr | None = None
+    ca: Path | None = None
+
+
+class ScaipSettings(Section):
+    """Alarm centres that take SCAIP, the first first. `recipients` are the teams that stand for them.
+
+    `cid` is the controller that the centre knows this gateway by, `units` that of single homes.
+    """
+
+    centre: tuple[CentreSettings, ...] = Field(min_length=1, max_length=4)
+    recipients: tuple[str, ...] = Field(min_length=1)
+    cid: str = Field(pattern=r"^[0-9]{1,16}$")
+    units: dict[str, Annotated[str, Field(pattern=r"^[0-9]{1,16}$")]] = Field(default_factory=dict)
+    reply_within_s: float = Field(20, ge=1, le=60)
+
+
 class ChannelSettings(Section):
     """The ways out to people. `public_url` is where telephones' provider and phones reach this gateway.
 
@@ -88,6 +113,7 @@ class ChannelSettings(Section):
     phone: PhoneSettings | None = None
     email: EmailSettings | None = None
     webhook: WebhookSettings | None = None
+    scaip: ScaipSettings | None = None
     operations: tuple[SecretStr, ...] = ()
 
     @model_validator(mode="after")

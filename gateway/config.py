@@ -241,6 +241,8 @@ class Settings(Section):
         if public and public not in {host.strip("[]") for host in self.api.allowed_hosts}:
             allowed = "a host that api.allowed_hosts names as well"
             fault("channels.public_url", repr(self.channels.public_url), allowed)
+        if self.channels.scaip is not None and not self.sip.enabled:
+            fault("sip.enabled", "false", "true where channels.scaip is set: replies come in by it")
         if not is_loopback(self.listener.host) and self.listener.anonymous:
             fault(
                 "listener.anonymous",

@@ -25,7 +25,7 @@ FILE, SUBSCRIPTIONS = "taps.db", "subscriptions.db"
 def make_taps(
     settings: TapSettings, data_dir: Path, store: SqliteStore, registry: Callable[[], Registry], clock: Clock
 ) -> tuple[Taps, TapMeans]:
-    """Return all taps, and what they are made from; ConfigurationError for one that cannot be made as it is configured."""
+    """Return all taps, and what they are made from; ConfigurationError for one that cannot be made so."""
     cursors = SqliteCursors(data_dir / FILE)
     try:
         means = TapMeans(settings, registry, store, store, clock, texts(TOLD_IN))

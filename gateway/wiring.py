@@ -88,6 +88,7 @@ class Gateway:
         self.intake = LaneIntake(queue_frames=settings.limits.queue_frames, urgent=urgency(self.adapters))
         self.contacts = SqliteContacts(settings.data_dir / "contacts.db")
         self.reach = Reachability(self.contacts, self.intake, self.clock)
+        self.sip = make_sip(settings.sip, self.adapters, self.registry, self.intake, self.clock)
         self.means = self._make_means()
         self._operations = Operations(settings.channels.operations)
         notifiers = load_notifiers(self.means)
@@ -110,7 +111,6 @@ class Gateway:
         self.taps, tap_means = make_taps(
             settings.taps, settings.data_dir, self.store, self.registry, self.clock
         )
-        self.sip = make_sip(settings.sip, self.adapters, self.registry, self.intake, self.clock)
         self.dc09 = make_dc09(settings.dc09, self.adapters, self.intake, self.clock)
         self.watching = Watching(settings.watch, self._watched(), self.metrics)
         self._commander = self._make_commander()
@@ -261,6 +261,7 @@ class Gateway:
             signer=Signer(signing_key(folder)),
             push_key=push_key(folder) if channels.webpush else None,
             phone=PHONES[channels.phone.provider](channels.phone) if channels.phone else None,
+            messenger=self.sip,
         )
 
     def _make_commander(self) -> Commander:

@@ -7,6 +7,20 @@ from gateway.fhir.kinds import ID, KINDS, TOKEN, Kind
 from gateway.fhir.terms import BASE, Resource, moment
 
 TYPES = {ID: TOKEN}
+SUBSCRIPTION: Resource = {
+    "type": "Subscription",
+    "interaction": [{"code": "create"}, {"code": "read"}, {"code": "search-type"}, {"code": "delete"}],
+    "versioning": "no-version",
+    "readHistory": False,
+    "documentation": "rest-hook alone; one's own, with the right fhir:subscribe.",
+    "operation": [
+        {
+            "name": "status",
+            "definition": "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status",
+        }
+    ],
+}
+"""What the module of subscriptions serves, which is no search of the log."""
 
 
 def searchset(
@@ -55,7 +69,7 @@ def capability(base: str, version: str, at: datetime) -> Resource:
             {
                 "mode": "server",
                 "security": {"description": "Authorization: Bearer, an API token with the right fhir:read"},
-                "resource": [_served(kind) for kind in KINDS.values()],
+                "resource": [*(_served(kind) for kind in KINDS.values()), SUBSCRIPTION],
                 "operation": operations,
             }
         ],

@@ -15,7 +15,9 @@ from gateway.service.lane import Lane
 log = logging.getLogger(__name__)
 
 DELIVER_WITHIN_S = 15.0
-"""A channel that has not answered by then has failed for this delivery (alert rules, 6, decision 8)."""
+"""A channel that has not answered by then has failed for this delivery (alert rules, 6, decision 8).
+
+A channel whose protocol needs longer says so by `within_s`."""
 WORKERS = 3
 """Deliveries that one channel may have under way, so that one that hangs does not hold the next."""
 URGENT_WORKERS = 2
@@ -166,14 +168,15 @@ class Dispatcher:
 
     async def _deliver(self, notifier: Notifier, delivery: Delivery, alert: Alert) -> str:
         """Try once; the attempt is a task of its own, so that neither its end nor its deafness is ours."""
+        within_s: float = getattr(notifier, "within_s", DELIVER_WITHIN_S)
         attempt = asyncio.create_task(_attempt(notifier, delivery, alert), name=f"delivery {delivery.id}")
         attempt.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, however late
         try:
-            await asyncio.wait({attempt}, timeout=DELIVER_WITHIN_S)
+            await asyncio.wait({attempt}, timeout=within_s)
         finally:
             late = attempt.cancel()
         if late:
-            raise ChannelFault(f"no answer within {DELIVER_WITHIN_S:.0f} s")
+            raise ChannelFault(f"no answer within {within_s:.0f} s")
         if attempt.cancelled():
             raise ChannelFault("the channel gave its own request up")
         return attempt.result()

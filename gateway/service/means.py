@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from gateway.channel_settings import ChannelSettings
 from gateway.contract import Clock, ContactBook, Intake, Phone
+from gateway.contract.messenger import Messenger
 from gateway.service.board import Board
 from gateway.service.reach import Reachability
 from gateway.service.signing import Signer
@@ -32,7 +33,7 @@ class PushKeyPair(Protocol):
 
 @dataclass(frozen=True)
 class Means:
-    """What channels and their callbacks share. `push_key` and `phone` are None where not configured."""
+    """What channels and their callbacks share. Those with a default are None where not configured."""
 
     settings: ChannelSettings
     language: Literal["sv", "en"]
@@ -44,6 +45,7 @@ class Means:
     signer: Signer
     push_key: PushKeyPair | None = None
     phone: Phone | None = None
+    messenger: Messenger | None = None
 
     def hook(self, path: str, purpose: str, delivery: str) -> str:
         """Return the public address of one of our callbacks about a delivery."""

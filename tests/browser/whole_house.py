@@ -174,14 +174,11 @@ def running(
     channels: dict[str, Any] | None = None,
     *,
     listens: bool = False,
-    more_registry: str = "",
     taps: dict[str, Any] | None = None,
+    more_registry: str = "",
     **api: Any,
 ) -> Iterator[House]:
-    """Start a gateway over a folder.
-
-    `api` are settings of its HTTP side, `taps` its receivers outside, `more_registry` is TOML.
-    """
+    """Start a gateway over a folder: `api` is of its HTTP side, `taps` of receivers, `more_registry` TOML."""
     settings = Settings.model_validate(
         {
             "data_dir": folder / "data",

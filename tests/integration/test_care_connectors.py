@@ -2,6 +2,8 @@
 
 import asyncio
 import csv
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +20,7 @@ from gateway.taps.care.records import CareRecord, Kind
 from simulators.standins.care import CareStandIn
 from simulators.standins.faults import Faults
 from simulators.standins.server import served
+from tests.integration.mosquitto import free_port, wait_for
 from tests.unit.taps.care_kit import PENDANT, CareTown, one
 
 T = TypeVar("T")
@@ -308,3 +311,43 @@ def test_receipts_of_the_reading_system_are_read_back(town: CareTown, tmp_path: 
     assert held is not None
     assert held[name].refused == "okänd person"
     assert {key for key, told in held.items() if not told.refused} == {item.item for item in handed} - {name}
+
+
+def test_two_municipalities_differ_in_their_settings_and_in_nothing_else(
+    town: CareTown, tmp_path: Path
+) -> None:
+    theirs, others = tmp_path / "theirs", tmp_path / "others"
+    for folder, tenant in ((theirs, "t"), (others, "another")):
+        folder.mkdir()
+        settings = CareSettings(name=tenant, kind="file", folder=str(folder), tenants=(tenant,))
+        for page in whole_story(town):
+            carry(town, settings, lambda tap, page=page: tap.take(page))
+    assert len(list(theirs.glob("*.json"))) == 5
+    assert list(others.glob("*.json")) == []
+
+
+def test_the_care_system_runs_as_a_program_of_its_own(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "simulators", "care-system", "--port", str(port), "--dir", str(tmp_path)]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: answers(url), within_s=60)
+        record = {"form": "vaka.care-record.v1", "key": "a", "version": 1, "kind": "alert.opened"}
+        record |= {"at": "2026-11-22T12:00:00Z", "tenant": "t", "home": "h", "text": "Prov"}
+        assert httpx.put(f"{url}/records/a", json=record).status_code == 201
+        assert httpx.put(f"{url}/records/b", json=record).status_code == 422
+        assert httpx.get(f"{url}/records").json()["records"] == [{"key": "a", "version": 1, "etag": '"1"'}]
+    finally:
+        program.terminate()
+        said, _ = program.communicate(timeout=30)
+    assert program.returncode == 0
+    assert b"alert.opened a version 1: Prov" in said
+    assert b'"key": "a"' in (tmp_path / "care.jsonl").read_bytes()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/manual").status_code == 200
+    except httpx.HTTPError:
+        return False

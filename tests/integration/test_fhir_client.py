@@ -32,9 +32,10 @@ def send(sender: httpx.Client, device: str, word: str, number: int, **data: obje
     sender.post(f"/in/vaka/1/{device}/event", json=event).raise_for_status()
 
 
-def token(name: str, secret: str, right: str, more: str = "") -> str:
+def token(name: str, secret: str, rights: str, more: str = "") -> str:
+    scopes = ", ".join(f'"{right}"' for right in rights.split())
     return (
-        f'[[api.token]]\nname = "{name}"\ntoken_hash = "{token_hash(secret)}"\nscopes = ["{right}"]\n{more}\n'
+        f'[[api.token]]\nname = "{name}"\ntoken_hash = "{token_hash(secret)}"\nscopes = [{scopes}]\n{more}\n'
     )
 
 
@@ -43,7 +44,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
     folder: Path = tmp_path_factory.mktemp("client")
     found = GatewayProcess(folder, registry=str(registry_file(folder)), watch={"round_trip": False})
     with (folder / "vaka.toml").open("a") as file:
-        file.write(token("reader", READER, "fhir:read", 'tenants = ["t"]'))
+        file.write(token("reader", READER, "fhir:read fhir:subscribe", 'tenants = ["t"]'))
         file.write(token("sender", SENDER, "frames:write"))
     found.start()
     try:

@@ -6,13 +6,11 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
-from fhir.resources.R4B.bundle import Bundle
 
 from gateway.contract import Page, TapFault
 from gateway.service.tapping import TapMeans
 from gateway.tap_settings import CareSettings, FhirPushSettings, TapSettings
-from gateway.taps import transaction
-from gateway.taps.care.as_fhir import RECORD, entries_of_record
+from gateway.taps.care.as_fhir import RECORD
 from gateway.taps.care.carrier import CareTap
 from gateway.taps.care.fhir import FhirConnector
 from gateway.taps.care.making import records_of
@@ -181,31 +179,6 @@ def test_a_server_that_is_disturbed_lets_the_page_wait(
     with pytest.raises(TapFault, match=str(status)):
         taken(town, system[1], whole_story(town))
     assert server.fhir.held == {}
-
-
-def test_every_bundle_is_valid_fhir(
-    town: CareTown, system: tuple[CareStandIn, str], server: CareStandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundles = []
-    real = transaction.bundle_of
-
-    def kept(entries: Any) -> bytes:
-        bundles.append(real(entries))
-        return bundles[-1]
-
-    monkeypatch.setattr("gateway.taps.fhir.bundle_of", kept)
-    pages = whole_story(town)
-    pages += [town.page(town.town.send(BOX, word, dose="noon")) for word in DOSES]
-    taken(town, system[1], pages)
-    records = [record for page in pages for record in records_of(page, town.asked)]
-    assert {record.kind for record in records} == set(Kind)
-    bundles += [real(entries_of_record(record)) for record in records]
-    for bundle in bundles:
-        assert Bundle.model_validate_json(bundle).type == "transaction"
-    assert server.fhir.held
-
-
-DOSES = ("medication.missed", "medication.early", "medication.taken")
 
 
 def by_fhir(town: CareTown, url: str, work: Callable[[CareTap], Coroutine[Any, Any, T]]) -> T:

@@ -9,7 +9,10 @@ from aiosipua.headers import parse_address, stringify_uri
 from aiosipua.message import SipRequest, SipResponse
 from aiosipua.utils import format_addr
 
+from gateway.contract import ChannelFault
+from gateway.contract.messenger import Centre
 from gateway.sip_settings import SipSettings, SipTls
+from gateway.transports.sip.asking import ask
 from gateway.transports.sip.digest import Digest, UserFile
 from gateway.transports.sip.links import Address, Datagrams, Link, StreamLink
 from gateway.transports.sip.serving import Consumer, Ports, Service
@@ -213,6 +216,25 @@ class SipEndpoint:
             if self._send(request, link, None, self._replied):
                 return
         self.standing.unsent += 1
+
+    async def message(self, centre: Centre, body: bytes, within_s: float) -> bytes:
+        """Send a MESSAGE and return the body of its 2xx; ChannelFault when none came in time."""
+        if self._outgoing is None:
+            raise ChannelFault("the SIP endpoint is not open")
+        return await ask(centre, body, within_s, self._reach, self._outgoing)
+
+    async def _reach(
+        self, protocol: str, address: Address, context: ssl.SSLContext | None, name: str
+    ) -> Link:
+        """Return an open way to a centre, or open one."""
+        if protocol == "UDP":
+            if self._datagrams is None:
+                raise ChannelFault("no socket: sip.udp_port is not set")
+            return self._datagrams.link_to(address)
+        kept = self._streams.get((protocol, address))
+        return (
+            kept if kept is not None and kept.open else await self.connect(protocol, address, context, name)
+        )
 
     async def connect(
         self, protocol: str, address: Address, context: ssl.SSLContext | None = None, name: str | None = None

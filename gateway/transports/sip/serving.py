@@ -124,15 +124,19 @@ class Service:
             self._message(trade)
 
     def _message(self, trade: Trade) -> None:
-        """Take a MESSAGE: who sends it, is it an answer to ours, is there room."""
+        """Take a MESSAGE: is it an answer to ours, who sends it, is there room.
+
+        An answer needs no password: it names a reference of ours that nobody else has heard.
+        """
+        if any(consumer(trade.request.body, trade.link.peer) for consumer in self.consumers):
+            self._answer(trade, 200)
+            return
         user = user_of(trade.request)
         proved = self._proved(trade)
         if proved is None:
             return
         if proved and user != proved:
             self._answer(trade, 403, Warning='399 vaka "From is another user"')
-        elif any(consumer(trade.request.body, trade.link.peer) for consumer in self.consumers):
-            self._answer(trade, 200)
         else:
             self._offer(self._framed(trade, user, proved))
 
