@@ -37,6 +37,7 @@ bench: ## sustained rates and latencies, printed and kept in benchmarks/results
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.flood
+	$(BIN)/python -m benchmarks.scaip
 	$(BIN)/python -m benchmarks.adapters
 	$(BIN)/python -m benchmarks.fhir
 	$(BIN)/python -m benchmarks.radio

@@ -53,6 +53,12 @@ def _tls(settings: Settings) -> Iterator[str]:
     if listener is not None and settings.listener.enabled:
         yield from _pair("listener.tls", listener.certificate, listener.key)
         yield from _authority("listener.tls.client_ca", listener.client_ca)
+    sip = settings.sip.tls
+    if sip is not None and settings.sip.enabled:
+        yield from _pair("sip.tls", sip.certificate, sip.key)
+        yield from _authority("sip.tls.client_ca", sip.client_ca)
+    for number, centre in enumerate(settings.channels.scaip.centre if settings.channels.scaip else ()):
+        yield from _authority(f"channels.scaip.centre.{number}.ca", centre.ca)
     for broker in settings.broker:
         if broker.url.startswith("mqtts:"):
             yield from _authority(f"broker.{broker.name}.ca", broker.ca)

@@ -1,7 +1,7 @@
 """Sections: what every part of a configuration has in common."""
 
 from base64 import b64decode
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -38,6 +38,17 @@ def _webhook_secret(secret: SecretStr) -> SecretStr:
 
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 """The key that signs webhooks, as Standard Webhooks writes it."""
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        fault("", repr(text), "an address or a network, as 10.20.0.0/16")
+
+
+Network = Annotated[str, AfterValidator(_network)]
+"""Addresses of peers, as 10.20.0.0/16."""
 
 
 class Section(BaseModel):

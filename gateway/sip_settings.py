@@ -1,22 +1,11 @@
 """Settings of SIP: where alarm units' messages are taken in, who may send them, how they are answered."""
 
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from gateway.sections import Port, Section, fault, is_loopback
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError:
-        fault("", repr(text), "an address or a network, as 10.20.0.0/16")
-
-
-Network = Annotated[str, AfterValidator(_network)]
+from gateway.sections import Network, Port, Section, fault, is_loopback
 
 
 class SipTls(Section):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from itertools import count
 from typing import cast
 
@@ -24,13 +25,14 @@ Answer = Callable[[bytes], None]
 
 @dataclass(slots=True)
 class Standing:
-    """Counted since the start: lines taken, turned away by a full gateway, and connections let go."""
+    """Counted since the start: lines taken, those turned away by a full gateway, connections let go."""
 
     connections: int = 0
     received: int = 0
     turned_away: int = 0
     too_long: int = 0
     surplus: int = 0
+    strangers: int = 0
     slow: int = 0
 
 
@@ -40,6 +42,7 @@ class Dc09Listener:
     def __init__(self, settings: Dc09Settings, intake: Intake, clock: Clock, replies: Replies) -> None:
         self._settings, self._intake, self._clock, self._replies = settings, intake, clock, replies
         self.standing = Standing()
+        self._trusted = tuple(map(ip_network, settings.trusted))
         self._pending: dict[int, tuple[Frame, Answer]] = {}
         self._numbers = count()
         self._lines: set[_Panel] = set()
@@ -104,8 +107,18 @@ class Dc09Listener:
             if body:
                 answer(body)
 
-    def joined(self, panel: "_Panel") -> bool:
-        """Note a connection; False when there are too many."""
+    def heard(self, host: str) -> bool:
+        """Tell whether an address may speak; a stranger is counted."""
+        address = ip_address(host.partition("%")[0])
+        if not self._trusted or any(address in network for network in self._trusted):
+            return True
+        self.standing.strangers += 1
+        return False
+
+    def joined(self, panel: "_Panel", host: str) -> bool:
+        """Note a connection; False for a stranger, or when there are too many."""
+        if not self.heard(host):
+            return False
         if len(self._lines) >= self._settings.max_connections:
             self.standing.surplus += 1
             return False
@@ -143,7 +156,7 @@ class _Panel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if not self._listener.joined(self):
+        if not self._listener.joined(self, str(transport.get_extra_info("peername")[0])):
             self.abort()
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -195,7 +208,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         line = data.strip()
-        if line:
+        if line and self._listener.heard(str(addr[0])):
             whole = len(line) <= MAX_LINE_BYTES
             self._listener.line(line[:MAX_LINE_BYTES], lambda body: self._answer(body, addr), whole=whole)
 

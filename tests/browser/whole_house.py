@@ -174,11 +174,14 @@ def running(
     channels: dict[str, Any] | None = None,
     *,
     listens: bool = False,
-    taps: dict[str, Any] | None = None,
     more_registry: str = "",
+    taps: dict[str, Any] | None = None,
     **api: Any,
 ) -> Iterator[House]:
-    """Start a gateway over a folder: `api` is of its HTTP side, `taps` of receivers, `more_registry` TOML."""
+    """Start a gateway over a folder.
+
+    `api` are settings of its HTTP side, `taps` its receivers outside, `more_registry` is TOML.
+    """
     settings = Settings.model_validate(
         {
             "data_dir": folder / "data",

@@ -1,6 +1,7 @@
 """The DC-09 way in over real sockets: what a panel is told, and when."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -149,3 +150,16 @@ async def test_a_full_gateway_answers_nothing_so_that_the_panel_sends_again() ->
         intake.commit()
         assert b"ACK" in await asyncio.wait_for(panel[0].readuntil(b"\r"), 60)
         panel[1].close()
+
+
+@in_loop
+async def test_a_stranger_is_not_heard() -> None:
+    intake = HonestIntake()
+    async with listening(intake, trusted=["192.0.2.0/24"]) as made:
+        reader, writer = await asyncio.open_connection("127.0.0.1", made.ports["tcp"])
+        writer.write(sent("medical"))
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 60) == b""
+        writer.close()
+        assert made.standing.strangers == 1
+    assert not intake.durable

@@ -43,6 +43,19 @@ BROKEN = {
         "ble.device.address",
         "'F0:00:00:00:00:01' more than once",
     ),
+    "an open SIP port without users": ('[sip]\nenabled = true\nhost = "0.0.0.0"\n', "sip.host", "'0.0.0.0'"),
+    "SIP over TLS without a certificate": (
+        "[sip]\ntls_port = 5061\n",
+        "sip.tls_port",
+        "one of tls_port and tls",
+    ),
+    "a network that is none": ('[sip]\ntrusted = ["10.20"]\n', "sip.trusted.0", "'10.20'"),
+    "an open port for panels": ('[dc09]\nenabled = true\nhost = "::"\n', "dc09.host", "'::'"),
+    "an alarm centre whose replies cannot come in": (
+        '[channels.scaip]\ncid = "1"\nrecipients = ["a"]\ncentre = [{ uri = "sip:arc.example" }]\n',
+        "sip.enabled",
+        "false",
+    ),
     "an adapter that no system has": ('[ble]\nadapter = "usb0"\n', "ble.adapter", "'usb0'"),
     "a broker address that is not MQTT": (
         BROKER.format(name="a", url="http://broker.example"),

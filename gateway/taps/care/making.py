@@ -210,7 +210,7 @@ def _dose_of_event(event: Event, values: MedicationValues, asked: Asked) -> Care
     tenant = device.tenant if device else ""
     deviation = DEVIATIONS[event.type]
     known = registry.tenants.get(tenant)
-    day = (values.due_at or event.occurred_at).astimezone(ZoneInfo(known.time_zone) if known else None)
+    day = (values.due_at or event.occurred_at).astimezone(ZoneInfo(known.time_zone if known else "UTC"))
     occasion = f"{values.dose}/{day.date().isoformat()}" if values.dose else event.id
     return CareRecord(
         form=FORM,  # type: ignore[arg-type] # the literal itself

@@ -76,7 +76,7 @@ class SipEndpoint:
         loop, wanted = asyncio.get_running_loop(), self._settings
         if wanted.udp_port is not None:
             _, self._datagrams = await loop.create_datagram_endpoint(
-                lambda: Datagrams(self._received), local_addr=(wanted.host, wanted.udp_port)
+                lambda: Datagrams(self.received), local_addr=(wanted.host, wanted.udp_port)
             )
         for name, port, tls in (("tcp", wanted.tcp_port, None), ("tls", wanted.tls_port, wanted.tls)):
             if port is not None:
@@ -127,7 +127,7 @@ class SipEndpoint:
                     stream.abort()
 
     def _accepting(self, protocol: str) -> Callable[[], StreamLink]:
-        return lambda: StreamLink(protocol, self._received, self._uncut, self._joined, self._left)
+        return lambda: StreamLink(protocol, self.received, self._uncut, self._joined, self._left)
 
     def _joined(self, stream: StreamLink) -> bool:
         if len(self._streams) >= self._settings.max_connections:
@@ -142,7 +142,7 @@ class SipEndpoint:
             del self._streams[stream.protocol, stream.peer]
         self.standing.connections = len(self._streams)
 
-    def _received(self, data: bytes, link: Link) -> None:
+    def received(self, data: bytes, link: Link) -> None:
         """Take one message; whatever is wrong with it concerns its sender alone."""
         try:
             message = parse(data)

@@ -25,4 +25,3 @@ class Standing:
     unsent: int = 0
     surplus: int = 0
     slow: int = 0
-    tls_failed: int = 0
