@@ -6,7 +6,12 @@ import shutil
 import pytest
 from hypothesis import settings
 
-NEEDS = {"mosquitto": ("mosquitto", "mosquitto_pub"), "browser": ("chromium",), "bluez": ("dbus-daemon",), "victoria": ("victoria-metrics",)}
+NEEDS = {
+    "mosquitto": ("mosquitto", "mosquitto_pub"),
+    "browser": ("chromium",),
+    "bluez": ("dbus-daemon",),
+    "victoria": ("victoria-metrics",),
+}
 """Marker -> the programs that its tests start."""
 
 settings.register_profile("vaka", deadline=None)  # a busy machine is no fault of the code
