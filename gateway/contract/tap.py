@@ -101,7 +101,7 @@ class Cursors(Protocol):
         ...
 
     def commit(self, tap: str, upto: int, handed: Sequence[Handed], at_us: int) -> None:
-        """Write a tap's place, its proofs and its dead letters in one durable transaction."""
+        """Write a tap's place, proofs and dead letters in one transaction, which a kill cannot undo."""
         ...
 
     def settle(self, letter: Letter, handed: Handed | None, at_us: int) -> None:

@@ -12,6 +12,7 @@ from gateway.interface.asyncapi import asyncapi
 from gateway.interface.catalogue import Tested, catalogue
 from gateway.interface.examples import event_examples, message_examples
 from gateway.interface.maps import map_documents
+from gateway.interface.outward import outward_documents
 from gateway.interface.page import html
 from gateway.interface.prose import markdown
 from gateway.interface.schema import all_schemas
@@ -32,6 +33,7 @@ def all_documents(versions: Mapping[str, Version]) -> dict[str, str]:
     """Return the documents of these versions, the list of them, and the policy."""
     found = _page("index.md", _list_of(versions))
     found |= _page(_POLICY, files("gateway.interface").joinpath(_POLICY).read_text("utf-8"))
+    found |= outward_documents()
     for path, text in map_documents().items():
         found |= _page(path, text) if path.endswith(".md") else {path: text}
     for name, version in versions.items():
@@ -83,6 +85,7 @@ def _list_of(versions: Mapping[str, Version]) -> str:
         "",
         "The vocabulary in the codes of SCAIP, IEEE 11073, VKP, FHIR, SIA: [code maps](codes/index.md).",
     ]
+    lines += ["", "What leaves the house as CloudEvents: [AsyncAPI 3](outward/asyncapi.json)."]
     lines += ["", "The [policy](policy.md) says what may change, and how long a version is served.", ""]
     return "\n".join(lines)
 

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 PAGE_FRAMES = 1000
 """Frames of one page: so much is sent again at most after a kill."""
-LINGER_S = 0.2
+LINGER_S = 0.5
 """So long a tap lets news gather, so that it does not write to the disk for each event of its own."""
 QUIET_FRAMES = 50_000
 """A cursor on disk may lag so far where nothing was to be carried out."""

@@ -35,8 +35,8 @@ LOOKUP = 500
 """Ids a single look-up asks for (SQLite's limit on variables is 999 in old builds)."""
 _KINDS: tuple[Any, ...] = (Alert, AlertEntry, Delivery, DeviceStatus, Discovered, Timer)
 _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in _KINDS}
-"""Made while this is imported: two threads that make the first decoder of a type at once end the process
-(msgspec 0.22 shows one of them what the other has half made)."""
+"""Made while this is imported: two threads that make the first decoder of a type at once may end
+the process (seen with msgspec 0.22, in a program of its own)."""
 NO_LIMIT = -1
 """What SQLite takes for every row."""
 

@@ -12,9 +12,10 @@ from gateway.api.access import Ctx, FhirSubscriber
 from gateway.api.answers import AUDIT
 from gateway.api.auth import Actor
 from gateway.api.context import Context
-from gateway.api.errors import ApiError, NotFoundError
+from gateway.api.errors import ApiError, NotAllowedError, NotFoundError
 from gateway.api.fhir.errors import PREFIX, RESPONSES, BadSearchError, FhirResponse, ThrottledError
 from gateway.api.fhir.means import accept, base_of, fhir_means
+from gateway.api.fhir.scope import sight_of
 from gateway.contract import TapFault
 from gateway.fhir.bundles import searchset
 from gateway.fhir.notifying import Notice, status_of
@@ -97,9 +98,12 @@ async def _read(request: Request, ctx: Context, actor: Actor) -> Subscription:
     body = await request.body()
     if len(body) > MAX_BYTES:
         raise ApiError(413, "too_long", f"allowed: at most {MAX_BYTES} bytes")
+    seen = sight_of(actor, ctx.board.registry).tenants
+    if seen is not None and not seen:
+        raise NotAllowedError(f"{actor.name} sees no municipality")
     try:
         found: Any = msgspec.json.decode(body)
-        one = read_subscription(found, token_hex(8), actor.name, sorted(actor.tenants), ctx.clock.now())
+        one = read_subscription(found, token_hex(8), actor.name, sorted(seen or ()), ctx.clock.now())
         safe_url(one.endpoint)
     except PydanticCustomError as error:
         said = error.context or {}
