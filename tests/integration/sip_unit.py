@@ -49,6 +49,11 @@ class Heard:
     def snu(self) -> str:
         return self.field("snu")
 
+    def ok(self) -> bytes:
+        """Make the 200 to it (RFC 3261 section 8.2.6)."""
+        kept = [f"{k}: {v}" for k, v in self.headers if k.lower() in ("via", "from", "to", "call-id", "cseq")]
+        return "\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]).encode()
+
     def field(self, name: str) -> str:
         found = re.search(f"<{name}>(.*?)</{name}>", self.body.decode())
         return found[1] if found else ""
@@ -112,10 +117,7 @@ class Unit(asyncio.DatagramProtocol):
             return
         self.replies.put_nowait(heard)
         if not self.deaf:
-            kept = [
-                f"{k}: {v}" for k, v in heard.headers if k.lower() in ("via", "from", "to", "call-id", "cseq")
-            ]
-            self.raw("\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]).encode())
+            self.raw(heard.ok())
 
     def raw(self, data: bytes) -> None:
         self._send(data)
