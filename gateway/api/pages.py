@@ -117,9 +117,9 @@ def _given(
     said: Annotated[_Said | None, Depends(_said)] = None,
 ) -> Answer:
     """Return what was pressed; a card sends with `close` the count and severity that stood on it."""
-    if action == "close":
-        return Answer("close", outcome, seen=seen, seen_severity=severity)
     eta_s, note, to, for_s = said or _Said()
+    if action == "close":
+        return Answer("close", outcome, note, seen, severity)
     return Answer(action.replace("-", "_"), note=note, eta_s=eta_s, to=to, for_s=for_s)
 
 

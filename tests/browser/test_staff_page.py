@@ -111,6 +111,21 @@ def test_what_one_page_answers_every_other_page_shows_at_once(house: House, open
     expect(one.locator("article")).to_contain_text("Ingen har tagit larmet")
 
 
+def test_a_note_that_is_being_written_outlives_a_card_that_is_drawn_again(
+    house: House, opened: Opened
+) -> None:
+    house.send("t/sos-1", "alarm.manual")
+    page = opened()
+    card = page.locator("article")
+    card.get_by_text("Avsluta …").click()
+    note = card.locator("[name=note]")
+    note.fill("på golvet")
+    house.send("t/sos-1", "alarm.manual")
+    expect(card).to_have_attribute("data-count", "2")
+    expect(note).to_have_value("på golvet")
+    expect(note).to_be_focused()
+
+
 def test_people_stand_first_and_high_before_the_rest(house: House, opened: Opened) -> None:
     house.raw("vaka/1/t/lock-1/event", b"not json")
     page = opened()

@@ -165,13 +165,16 @@
     if (!first) tell(old, card);
   }
 
-  // A question that somebody is answering stays open, and the keyboard stays where it was.
+  // A question that somebody is answering stays open with what was written, and the keyboard stays where it was.
   function keepUse(old, card) {
     if (!old) return;
     for (const name of ["close", "eta"]) {
       const question = card.querySelector(`details.${name}`);
       if (question && old.querySelector(`details.${name}[open]`)) question.open = true;
     }
+    const written = old.querySelector(".close [name=note]")?.value;
+    const note = card.querySelector(".close [name=note]");
+    if (note && written) note.value = written;
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
     if (!focused) return;
     const answer = focused.dataset.answer;
