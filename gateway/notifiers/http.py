@@ -5,6 +5,7 @@ import re
 import httpx
 
 from gateway.contract import ChannelFault
+from gateway.service.issuers import issuers
 
 TIMEOUT_S = 10.0
 CONNECTIONS = 20
@@ -23,9 +24,12 @@ class HttpCaller:
 
     async def post(self, url: str, **request: object) -> httpx.Response:
         """Send a request; ChannelFault when there is no answer, or one that blames the service or us."""
+        trusted = await issuers()
         if self._client is None:
             limits = httpx.Limits(max_connections=CONNECTIONS)
-            self._client = httpx.AsyncClient(timeout=TIMEOUT_S, limits=limits, follow_redirects=False)
+            self._client = httpx.AsyncClient(
+                timeout=TIMEOUT_S, limits=limits, follow_redirects=False, verify=trusted
+            )
         try:
             answer = await self._client.post(url, **request)  # type: ignore[arg-type]
         except httpx.TimeoutException as error:

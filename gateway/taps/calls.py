@@ -6,6 +6,7 @@ import httpx
 from pydantic import SecretStr
 
 from gateway.contract import TapFault
+from gateway.service.issuers import issuers
 
 TIMEOUT_S = 20.0
 CONNECTIONS = 4
@@ -34,6 +35,7 @@ class Caller:
         params: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Send a request; TapFault when there is no answer, or one that does not blame what was sent."""
+        trusted = await issuers()
         if self._client is None:
             limits = httpx.Limits(max_connections=CONNECTIONS)
             self._client = httpx.AsyncClient(
@@ -41,7 +43,7 @@ class Caller:
                 limits=limits,
                 headers=self._headers,
                 trust_env=False,
-                verify=self.url.startswith("https:"),  # http is to this machine, and needs no list of issuers
+                verify=trusted,
             )
         try:
             answer = await self._client.request(

@@ -1,5 +1,6 @@
 """CloudEvents: what happens as CloudEvents 1.0, to a webhook or a broker, filtered as the receiver wants."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -50,7 +51,8 @@ class CloudEventsTap:
         if page.after != self._after:
             self._after, self._through = page.after, {}
         registry = self._means.registry()
-        found = list(messages(tenants_of(page, registry, self._settings), registry, self._settings))
+        theirs = tenants_of(page, registry, self._settings)
+        found = await asyncio.to_thread(lambda: list(messages(theirs, registry, self._settings)))
         waiting = [message for message in found if message.item not in self._through]
         for part in self._way.parts(waiting):
             self._through |= {handed.item: handed for handed in await self._way.send(part)}

@@ -60,8 +60,7 @@ class FhirPush:
 
     async def _send(self, chunk: Sequence[Group], registry: Registry) -> None:
         """Send groups in one transaction; when that is refused each by itself, so that only one waits."""
-        entries = entries_of(with_places((one for group in chunk for one in group.resources), registry))
-        body = bundle_of(entries)
+        entries, body = await asyncio.to_thread(_bundle, chunk, registry)  # the loop is the alerts'
         answer = await transact(self._calls, body, len(entries))
         if answer.refused and len(chunk) > 1:
             for group in chunk:
@@ -129,6 +128,12 @@ def _references(value: Any) -> Iterator[str]:
             yield meant
         for one in value.values():
             yield from _references(one)
+
+
+def _bundle(chunk: Sequence[Group], registry: Registry) -> tuple[list[Resource], bytes]:
+    """Return the entries of groups and the transaction that holds them."""
+    entries = entries_of(with_places((one for group in chunk for one in group.resources), registry))
+    return entries, bundle_of(entries)
 
 
 def _chunks(groups: Sequence[Group]) -> Iterator[list[Group]]:

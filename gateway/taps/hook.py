@@ -8,6 +8,7 @@ from hashlib import sha256
 import httpx
 
 from gateway.contract import Clock, Handed, TapFault
+from gateway.service.issuers import issuers
 from gateway.service.signing import sign
 from gateway.tap_settings import CloudEventsSettings
 from gateway.taps.envelope import Message
@@ -88,8 +89,9 @@ class Hook:
             "webhook-timestamp": stamp,
             "webhook-signature": sign(self._secret, name, stamp, body),
         }
+        trusted = await issuers()
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False)
+            self._client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, verify=trusted)
         try:
             return await self._client.post(self._url, content=body, headers=headers)
         except httpx.TimeoutException as error:

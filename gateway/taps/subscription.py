@@ -11,6 +11,7 @@ from gateway.fhir.all_of import of_alert, of_entry, of_event
 from gateway.fhir.notifying import Notice, notification
 from gateway.fhir.subscribing import Subscription
 from gateway.fhir.terms import Resource
+from gateway.service.issuers import issuers
 from gateway.service.tapping import TapMeans, tenants_of
 from gateway.tap_settings import TapSection
 
@@ -109,12 +110,15 @@ class SubscriptionTap:
         await self._send("POST", self._wanted.endpoint, msgspec.json.encode(bundle))
 
     async def _send(self, method: str, url: str, body: bytes) -> None:
+        trusted = await issuers()
         if self._client is None:
             headers = {
                 name.strip(): value.strip()
                 for name, _, value in (h.partition(":") for h in self._wanted.headers)
             }
-            self._client = httpx.AsyncClient(timeout=TIMEOUT_S, headers=headers, trust_env=False)
+            self._client = httpx.AsyncClient(
+                timeout=TIMEOUT_S, headers=headers, trust_env=False, verify=trusted
+            )
         kind = {"content-type": "application/fhir+json"} if body else {}
         try:
             answer = await self._client.request(method, url, content=body, headers=kind)
