@@ -26,6 +26,11 @@ from gateway.conformance.progress import Progress
 from gateway.conformance.prompts import Terminal
 from gateway.conformance.report import Report, file_digest, read_report
 from gateway.conformance.requirements import as_csv, as_markdown, requirements
+from gateway.conformance.scaip.cases import CASES as SCAIP_CASES
+from gateway.conformance.scaip.cases import DECLARED as SCAIP_DECLARED
+from gateway.conformance.scaip.cases import clauses as scaip_clauses
+from gateway.conformance.scaip.session import ScaipPlan
+from gateway.conformance.scaip.session import conduct as conduct_scaip
 from gateway.conformance.session import Plan, conduct, server_tls
 from gateway.conformance.statement import (
     Grade,
@@ -49,6 +54,8 @@ VERSION = "v1"
 OVER = "mqtt"
 """The transport that the kit speaks."""
 PORTS = {"mqtt": 1883, "mqtts": 8883}
+MQTT_DOOR, SIP_DOOR = "127.0.0.1:1884", "127.0.0.1:5060"
+"""Where it listens when nothing is said."""
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1}
 UNDECIDED = 3
 """The exit code of a run that is neither pass nor fail."""
@@ -74,7 +81,9 @@ Graded = Annotated[
 def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
     declaration: Declared,
     out: Out = Path("conformance"),
-    listen: Annotated[str, typer.Option(help="Where the device connects to.")] = "127.0.0.1:1884",
+    listen: Annotated[
+        str | None, typer.Option(help="Where the device sends to: 127.0.0.1:1884, with --sip :5060.")
+    ] = None,
     broker: Annotated[str | None, typer.Option(help="Stand before mqtt(s)://host:port instead.")] = None,
     broker_ca: Annotated[Path | None, typer.Option(help="Authority of an mqtts broker.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS for the device: chain, PEM.")] = None,
@@ -84,6 +93,7 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
     ble: Annotated[str | None, typer.Option(help="Over Bluetooth: the device's address or name.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Bluetooth adapter, as hci0.")] = None,
     *,
+    sip: Annotated[bool, typer.Option("--sip", help="An alarm unit that speaks SCAIP over SIP.")] = False,
     prompts: Annotated[bool, typer.Option(help="Whether somebody stands beside the device.")] = True,
     lang: Lang = "sv",
     sign_with: Key = None,
@@ -91,7 +101,7 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
 ) -> None:
     """Run every case that concerns the device; exit 0 pass, 1 fail, 3 undecided."""
     signing = read_private(sign_with) if sign_with is not None else None
-    declared = _reached(read_declaration(declaration), ble)
+    declared = _reached(read_declaration(declaration), ble, sip=sip)
     progress = Progress(sys.stderr, lang)
     left_out = read_exclusions(exclusions)
     prompter = Terminal(sys.stderr, sys.stdin, lang) if prompts and declared.tester.by == "none" else None
@@ -105,12 +115,24 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
             prompter=prompter,
         )
         running = conduct_gatt(gatt, progress.told)
+    elif sip:
+        scaip = ScaipPlan(
+            declaration=declared,
+            cases=_chosen(only, SCAIP_CASES),
+            clauses=scaip_clauses(),
+            listen=_door(listen or SIP_DOOR, None, None),
+            exclusions=left_out,
+            prompter=prompter,
+        )
+        running = conduct_scaip(
+            scaip, progress.told, lambda port: progress.listening(scaip.listen.host, port)
+        )
     else:
         plan = Plan(
             declaration=declared,
             cases=_chosen(only, CASES),
             clauses=clauses_of(VERSION, OVER),
-            listen=_door(listen, certificate, certificate_key),
+            listen=_door(listen or MQTT_DOOR, certificate, certificate_key),
             broker=_broker(broker, broker_ca),
             exclusions=left_out,
             prompter=prompter,
@@ -132,14 +154,20 @@ def _written(found: Report, out: Path, signing: Ed25519PrivateKey | None, grade:
     typer.echo(f"{out / JSON_FILE} and its other forms")
 
 
-def _reached(declared: Declaration, ble: str | None) -> Declaration:
-    """Return the declaration with the address that was given; ConfigurationError for one without MQTT."""
+def _reached(declared: Declaration, ble: str | None, *, sip: bool) -> Declaration:
+    """Return the declaration with the address that was given; ConfigurationError for one of another way."""
+    if sip and ble is not None:
+        raise ConfigurationError("--sip: found --ble too; allowed: one of them")
+    if sip:
+        if declared.scaip is None:
+            raise ConfigurationError("scaip: found none; allowed: the section [scaip], or a run without --sip")
+        return declared
     if ble is not None:
         return declared.model_copy(
             update={"connection": declared.connection.model_copy(update={"address": ble})}
         )
     if not declared.pics.mqtt:
-        raise ConfigurationError("pics.mqtt: found none; allowed: a version of MQTT, or a run with --ble")
+        raise ConfigurationError("pics.mqtt: found none; allowed: a version of MQTT, or a run with --ble or --sip")
     return declared
 
 
@@ -150,16 +178,20 @@ def list_cases(
     ] = None,
     *,
     ble: Annotated[bool, typer.Option("--ble", help="The cases over Bluetooth.")] = False,
+    sip: Annotated[bool, typer.Option("--sip", help="The cases of an alarm unit over SIP.")] = False,
 ) -> None:
     """List every case with its clauses, and every clause that no case tests."""
     cases, first = (GATT_CASES, GATT_DECLARED) if ble else (CASES, PICS_CASES)
+    known = clauses_of(VERSION, "ble" if ble else OVER)
+    if sip:
+        cases, first, known = SCAIP_CASES, SCAIP_DECLARED, scaip_clauses()
     declared = read_declaration(declaration) if declaration is not None else None
     for case in (*first, *cases):
         why = case.unfit(declared) if declared is not None else ""
         left = f"  (not applicable: {why})" if why else ""
         typer.echo(f"{case.id:14} {case.drive.value:8} {', '.join(case.clauses)}: {case.en}{left}")
     tested = {clause for case in cases for clause in case.clauses}
-    for clause in clauses_of(VERSION, "ble" if ble else OVER):
+    for clause in known:
         if clause.id not in tested:
             typer.echo(f"{'no case':14} {clause.level:8} {clause.id}: {clause.en}")
 
@@ -173,9 +205,12 @@ def list_requirements(
     ] = "markdown",
     *,
     ble: Annotated[bool, typer.Option("--ble", help="On a device over Bluetooth.")] = False,
+    sip: Annotated[bool, typer.Option("--sip", help="On an alarm unit over SIP (SCAIP).")] = False,
 ) -> None:
     """Print the clauses as requirements for a tender, each with the case that verifies it."""
     asked, cases = (held_to(VERSION), GATT_CASES) if ble else (clauses_of(VERSION, OVER), CASES)
+    if sip:
+        asked, cases = scaip_clauses(), SCAIP_CASES
     found = requirements(asked, cases, language, kind)
     text = as_csv(found, language) if form == "csv" else as_markdown(found, language, VERSION)
     sys.stdout.buffer.write(text.encode())
