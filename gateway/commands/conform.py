@@ -160,14 +160,18 @@ def _reached(declared: Declaration, ble: str | None, *, sip: bool) -> Declaratio
         raise ConfigurationError("--sip: found --ble too; allowed: one of them")
     if sip:
         if declared.scaip is None:
-            raise ConfigurationError("scaip: found none; allowed: the section [scaip], or a run without --sip")
+            raise ConfigurationError(
+                "scaip: found none; allowed: the section [scaip], or a run without --sip"
+            )
         return declared
     if ble is not None:
         return declared.model_copy(
             update={"connection": declared.connection.model_copy(update={"address": ble})}
         )
     if not declared.pics.mqtt:
-        raise ConfigurationError("pics.mqtt: found none; allowed: a version of MQTT, or a run with --ble or --sip")
+        raise ConfigurationError(
+            "pics.mqtt: found none; allowed: a version of MQTT, or a run with --ble or --sip"
+        )
     return declared
 
 

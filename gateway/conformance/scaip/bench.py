@@ -244,7 +244,7 @@ def _target(to: Message) -> str:
 
 
 def _address(to: Message) -> Address | None:
-    """Return where a datagram goes: to the port of the Contact on the unit's own host, as the gateway does."""
+    """Return where a datagram goes: to the Contact's port on the unit's own host, as the gateway does."""
     if to.link.reliable:
         return None
     contact = contact_of(to.request)

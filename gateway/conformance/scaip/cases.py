@@ -1,6 +1,6 @@
 """The cases over SCAIP; `CASES` in the order in which they are run, `DECLARED` the first and the last."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -179,7 +179,7 @@ def _formed(bench: ScaipBench, clause: str, fault: Callable[[Message], str]) -> 
 def _taken(bench: ScaipBench) -> Finding:
     bad = [(number, one) for number, one in bench.taken if one is None or one.status_code >= 300]
     if bad:
-        number, one = bad[0]
+        _, one = bad[0]
         how = "nothing" if one is None else str(one.status_code)
         return failed(f"it answers a reply with {how}", *(number for number, _ in bad[:SHOWN]))
     if not bench.taken:
@@ -200,12 +200,15 @@ def _shown(messages: Sequence[Message]) -> list[int]:
     return [one.number for one in messages[:SHOWN]]
 
 
-def _case(
-    number: str, clauses: Sequence[str], words: tuple[str, str], drive: Drive, run: object, *needs: str
+Work = Callable[[ScaipBench], Awaitable[Finding | Sequence[Finding]]]
+
+
+def _case(  # noqa: PLR0917 - as a case has them
+    number: str, clauses: Sequence[str], words: tuple[str, str], drive: Drive, run: Work, *needs: str
 ) -> Case:
     en, sv = words
     return Case(
-        id=f"TC-{number}", clauses=tuple(clauses), en=en, sv=sv, drive=drive, run=run,  # type: ignore[arg-type]  # a case of this bench
+        id=f"TC-{number}", clauses=tuple(clauses), en=en, sv=sv, drive=drive, run=run,
         needs=frozenset(needs), within_s=100_000,
     )  # fmt: skip
 

@@ -31,7 +31,7 @@ class ScaipPlan:
     declaration: Declaration
     cases: Sequence[Case]
     clauses: Sequence[Requirement]
-    listen: Address = Address("127.0.0.1", 5060)
+    listen: Address = field(default_factory=lambda: Address("127.0.0.1", 5060))
     exclusions: Sequence[Exclusion] = ()
     prompter: Prompter | None = None
     tester: UpperTester | None = None
