@@ -91,7 +91,8 @@ class AlarmUnit:
         """Send one request until it is answered; (0, 0) when it never was."""
         number = next(self._numbers)
         data = self._request(number, self._body(ref, kind))
-        answered = self._responses[f"c{number}@unit"] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[tuple[int, float]] = asyncio.get_running_loop().create_future()
+        self._responses[f"c{number}@unit"] = answered
         self._send(data)
         waited_s, pause_s = 0.0, T1_S
         repeats = self._over == "UDP" and self._fault != "08"

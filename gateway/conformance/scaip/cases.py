@@ -203,7 +203,7 @@ def _shown(messages: Sequence[Message]) -> list[int]:
 Work = Callable[[ScaipBench], Awaitable[Finding | Sequence[Finding]]]
 
 
-def _case(  # noqa: PLR0917 - as a case has them
+def _case(
     number: str, clauses: Sequence[str], words: tuple[str, str], drive: Drive, run: Work, *needs: str
 ) -> Case:
     en, sv = words
