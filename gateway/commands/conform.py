@@ -3,9 +3,9 @@
 import asyncio
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -19,7 +19,7 @@ from gateway.conformance.ble.session import conduct as conduct_gatt
 from gateway.conformance.case import Case
 from gateway.conformance.cases import CASES
 from gateway.conformance.declaration import Declaration, read_declaration
-from gateway.conformance.exclusions import read_exclusions
+from gateway.conformance.exclusions import Exclusion, read_exclusions
 from gateway.conformance.pics import CASES as PICS_CASES
 from gateway.conformance.probe import Address
 from gateway.conformance.progress import Progress
@@ -102,46 +102,66 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
     """Run every case that concerns the device; exit 0 pass, 1 fail, 3 undecided."""
     signing = read_private(sign_with) if sign_with is not None else None
     declared = _reached(read_declaration(declaration), ble, sip=sip)
-    progress = Progress(sys.stderr, lang)
-    left_out = read_exclusions(exclusions)
     prompter = Terminal(sys.stderr, sys.stdin, lang) if prompts and declared.tester.by == "none" else None
+    asked = _Asked(declared, only, read_exclusions(exclusions), prompter, Progress(sys.stderr, lang))
     if ble is not None:
-        gatt = GattPlan(
-            declaration=declared,
-            cases=_chosen(only, GATT_CASES),
-            clauses=held_to(VERSION),
-            radio=Radio(adapter),
-            exclusions=left_out,
-            prompter=prompter,
-        )
-        running = conduct_gatt(gatt, progress.told)
+        running = _over_bluetooth(asked, adapter)
     elif sip:
-        scaip = ScaipPlan(
-            declaration=declared,
-            cases=_chosen(only, SCAIP_CASES),
-            clauses=scaip_clauses(),
-            listen=_door(listen or SIP_DOOR, None, None),
-            exclusions=left_out,
-            prompter=prompter,
-        )
-        running = conduct_scaip(
-            scaip, progress.told, lambda port: progress.listening(scaip.listen.host, port)
-        )
+        running = _over_sip(asked, _door(listen or SIP_DOOR, None, None))
     else:
-        plan = Plan(
-            declaration=declared,
-            cases=_chosen(only, CASES),
-            clauses=clauses_of(VERSION, OVER),
-            listen=_door(listen or MQTT_DOOR, certificate, certificate_key),
-            broker=_broker(broker, broker_ca),
-            exclusions=left_out,
-            prompter=prompter,
-        )
-        running = conduct(plan, progress.told, lambda port: progress.listening(plan.listen.host, port))
+        door = _door(listen or MQTT_DOOR, certificate, certificate_key)
+        running = _over_mqtt(asked, door, _broker(broker, broker_ca))
     out.mkdir(parents=True, exist_ok=True)
     found = asyncio.run(running)
     _written(found, out, signing, grade)
     raise typer.Exit(EXIT.get(found.verdict, UNDECIDED))
+
+
+class _Asked(NamedTuple):
+    """What a run is asked for, whatever the device speaks over."""
+
+    declared: Declaration
+    only: Sequence[str] | None
+    left_out: tuple[Exclusion, ...]
+    prompter: Terminal | None
+    progress: Progress
+
+
+def _over_mqtt(asked: _Asked, door: Address, broker: Address | None) -> Coroutine[Any, Any, Report]:
+    plan = Plan(
+        declaration=asked.declared,
+        cases=_chosen(asked.only, CASES),
+        clauses=clauses_of(VERSION, OVER),
+        listen=door,
+        broker=broker,
+        exclusions=asked.left_out,
+        prompter=asked.prompter,
+    )
+    return conduct(plan, asked.progress.told, lambda port: asked.progress.listening(door.host, port))
+
+
+def _over_bluetooth(asked: _Asked, adapter: str | None) -> Coroutine[Any, Any, Report]:
+    plan = GattPlan(
+        declaration=asked.declared,
+        cases=_chosen(asked.only, GATT_CASES),
+        clauses=held_to(VERSION),
+        radio=Radio(adapter),
+        exclusions=asked.left_out,
+        prompter=asked.prompter,
+    )
+    return conduct_gatt(plan, asked.progress.told)
+
+
+def _over_sip(asked: _Asked, door: Address) -> Coroutine[Any, Any, Report]:
+    plan = ScaipPlan(
+        declaration=asked.declared,
+        cases=_chosen(asked.only, SCAIP_CASES),
+        clauses=scaip_clauses(),
+        listen=door,
+        exclusions=asked.left_out,
+        prompter=asked.prompter,
+    )
+    return conduct_scaip(plan, asked.progress.told, lambda port: asked.progress.listening(door.host, port))
 
 
 def _written(found: Report, out: Path, signing: Ed25519PrivateKey | None, grade: Grade) -> None:
@@ -216,7 +236,7 @@ def list_requirements(
     if sip:
         asked, cases = scaip_clauses(), SCAIP_CASES
     found = requirements(asked, cases, language, kind)
-    text = as_csv(found, language) if form == "csv" else as_markdown(found, language, VERSION)
+    text = as_csv(found, language) if form == "csv" else as_markdown(found, language, "" if sip else VERSION)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.flush()
 
