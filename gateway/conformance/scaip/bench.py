@@ -60,6 +60,7 @@ class ScaipBench(Driving):
         self.replying = True
         self._served, self._outgoing = Served(), Outgoing()
         self._open_refs: set[str] = set()
+        self._keys: set[str] = set()
         self._links: dict[tuple[str, Address], int] = {}
 
     @property
@@ -132,7 +133,8 @@ class ScaipBench(Driving):
     def _message(self, number: int, request: SipRequest, link: Link, raw: bytes) -> None:
         key, now = f"{link.peer[0]}|{transaction_of(request)}", self.record.now_s()
         to = stamp(request, link.peer)
-        again = any(one.key == key for one in self.messages)
+        again = key in self._keys
+        self._keys.add(key)
         root, fields, unread = fields_of(raw)
         one = Message(number, now, link, request, raw, key, again, root, fields, unread)
         self.messages.append(one)
