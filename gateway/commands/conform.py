@@ -3,9 +3,9 @@
 import asyncio
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -19,13 +19,18 @@ from gateway.conformance.ble.session import conduct as conduct_gatt
 from gateway.conformance.case import Case
 from gateway.conformance.cases import CASES
 from gateway.conformance.declaration import Declaration, read_declaration
-from gateway.conformance.exclusions import read_exclusions
+from gateway.conformance.exclusions import Exclusion, read_exclusions
 from gateway.conformance.pics import CASES as PICS_CASES
 from gateway.conformance.probe import Address
 from gateway.conformance.progress import Progress
 from gateway.conformance.prompts import Terminal
 from gateway.conformance.report import Report, file_digest, read_report
 from gateway.conformance.requirements import as_csv, as_markdown, requirements
+from gateway.conformance.scaip.cases import CASES as SCAIP_CASES
+from gateway.conformance.scaip.cases import DECLARED as SCAIP_DECLARED
+from gateway.conformance.scaip.cases import clauses as scaip_clauses
+from gateway.conformance.scaip.session import ScaipPlan
+from gateway.conformance.scaip.session import conduct as conduct_scaip
 from gateway.conformance.session import Plan, conduct, server_tls
 from gateway.conformance.statement import (
     Grade,
@@ -49,6 +54,8 @@ VERSION = "v1"
 OVER = "mqtt"
 """The transport that the kit speaks."""
 PORTS = {"mqtt": 1883, "mqtts": 8883}
+MQTT_DOOR, SIP_DOOR = "127.0.0.1:1884", "127.0.0.1:5060"
+"""Where it listens when nothing is said."""
 EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1}
 UNDECIDED = 3
 """The exit code of a run that is neither pass nor fail."""
@@ -74,7 +81,9 @@ Graded = Annotated[
 def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
     declaration: Declared,
     out: Out = Path("conformance"),
-    listen: Annotated[str, typer.Option(help="Where the device connects to.")] = "127.0.0.1:1884",
+    listen: Annotated[
+        str | None, typer.Option(help="Where the device sends to: 127.0.0.1:1884, with --sip :5060.")
+    ] = None,
     broker: Annotated[str | None, typer.Option(help="Stand before mqtt(s)://host:port instead.")] = None,
     broker_ca: Annotated[Path | None, typer.Option(help="Authority of an mqtts broker.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS for the device: chain, PEM.")] = None,
@@ -84,6 +93,7 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
     ble: Annotated[str | None, typer.Option(help="Over Bluetooth: the device's address or name.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Bluetooth adapter, as hci0.")] = None,
     *,
+    sip: Annotated[bool, typer.Option("--sip", help="An alarm unit that speaks SCAIP over SIP.")] = False,
     prompts: Annotated[bool, typer.Option(help="Whether somebody stands beside the device.")] = True,
     lang: Lang = "sv",
     sign_with: Key = None,
@@ -91,35 +101,67 @@ def run(  # noqa: PLR0913, PLR0917 - every argument is an option of the command
 ) -> None:
     """Run every case that concerns the device; exit 0 pass, 1 fail, 3 undecided."""
     signing = read_private(sign_with) if sign_with is not None else None
-    declared = _reached(read_declaration(declaration), ble)
-    progress = Progress(sys.stderr, lang)
-    left_out = read_exclusions(exclusions)
+    declared = _reached(read_declaration(declaration), ble, sip=sip)
     prompter = Terminal(sys.stderr, sys.stdin, lang) if prompts and declared.tester.by == "none" else None
+    asked = _Asked(declared, only, read_exclusions(exclusions), prompter, Progress(sys.stderr, lang))
     if ble is not None:
-        gatt = GattPlan(
-            declaration=declared,
-            cases=_chosen(only, GATT_CASES),
-            clauses=held_to(VERSION),
-            radio=Radio(adapter),
-            exclusions=left_out,
-            prompter=prompter,
-        )
-        running = conduct_gatt(gatt, progress.told)
+        running = _over_bluetooth(asked, adapter)
+    elif sip:
+        running = _over_sip(asked, _door(listen or SIP_DOOR, None, None))
     else:
-        plan = Plan(
-            declaration=declared,
-            cases=_chosen(only, CASES),
-            clauses=clauses_of(VERSION, OVER),
-            listen=_door(listen, certificate, certificate_key),
-            broker=_broker(broker, broker_ca),
-            exclusions=left_out,
-            prompter=prompter,
-        )
-        running = conduct(plan, progress.told, lambda port: progress.listening(plan.listen.host, port))
+        door = _door(listen or MQTT_DOOR, certificate, certificate_key)
+        running = _over_mqtt(asked, door, _broker(broker, broker_ca))
     out.mkdir(parents=True, exist_ok=True)
     found = asyncio.run(running)
     _written(found, out, signing, grade)
     raise typer.Exit(EXIT.get(found.verdict, UNDECIDED))
+
+
+class _Asked(NamedTuple):
+    """What a run is asked for, whatever the device speaks over."""
+
+    declared: Declaration
+    only: Sequence[str] | None
+    left_out: tuple[Exclusion, ...]
+    prompter: Terminal | None
+    progress: Progress
+
+
+def _over_mqtt(asked: _Asked, door: Address, broker: Address | None) -> Coroutine[Any, Any, Report]:
+    plan = Plan(
+        declaration=asked.declared,
+        cases=_chosen(asked.only, CASES),
+        clauses=clauses_of(VERSION, OVER),
+        listen=door,
+        broker=broker,
+        exclusions=asked.left_out,
+        prompter=asked.prompter,
+    )
+    return conduct(plan, asked.progress.told, lambda port: asked.progress.listening(door.host, port))
+
+
+def _over_bluetooth(asked: _Asked, adapter: str | None) -> Coroutine[Any, Any, Report]:
+    plan = GattPlan(
+        declaration=asked.declared,
+        cases=_chosen(asked.only, GATT_CASES),
+        clauses=held_to(VERSION),
+        radio=Radio(adapter),
+        exclusions=asked.left_out,
+        prompter=asked.prompter,
+    )
+    return conduct_gatt(plan, asked.progress.told)
+
+
+def _over_sip(asked: _Asked, door: Address) -> Coroutine[Any, Any, Report]:
+    plan = ScaipPlan(
+        declaration=asked.declared,
+        cases=_chosen(asked.only, SCAIP_CASES),
+        clauses=scaip_clauses(),
+        listen=door,
+        exclusions=asked.left_out,
+        prompter=asked.prompter,
+    )
+    return conduct_scaip(plan, asked.progress.told, lambda port: asked.progress.listening(door.host, port))
 
 
 def _written(found: Report, out: Path, signing: Ed25519PrivateKey | None, grade: Grade) -> None:
@@ -132,14 +174,24 @@ def _written(found: Report, out: Path, signing: Ed25519PrivateKey | None, grade:
     typer.echo(f"{out / JSON_FILE} and its other forms")
 
 
-def _reached(declared: Declaration, ble: str | None) -> Declaration:
-    """Return the declaration with the address that was given; ConfigurationError for one without MQTT."""
+def _reached(declared: Declaration, ble: str | None, *, sip: bool) -> Declaration:
+    """Return the declaration with the address that was given; ConfigurationError for one of another way."""
+    if sip and ble is not None:
+        raise ConfigurationError("--sip: found --ble too; allowed: one of them")
+    if sip:
+        if declared.scaip is None:
+            raise ConfigurationError(
+                "scaip: found none; allowed: the section [scaip], or a run without --sip"
+            )
+        return declared
     if ble is not None:
         return declared.model_copy(
             update={"connection": declared.connection.model_copy(update={"address": ble})}
         )
     if not declared.pics.mqtt:
-        raise ConfigurationError("pics.mqtt: found none; allowed: a version of MQTT, or a run with --ble")
+        raise ConfigurationError(
+            "pics.mqtt: found none; allowed: a version of MQTT, or a run with --ble or --sip"
+        )
     return declared
 
 
@@ -150,16 +202,20 @@ def list_cases(
     ] = None,
     *,
     ble: Annotated[bool, typer.Option("--ble", help="The cases over Bluetooth.")] = False,
+    sip: Annotated[bool, typer.Option("--sip", help="The cases of an alarm unit over SIP.")] = False,
 ) -> None:
     """List every case with its clauses, and every clause that no case tests."""
     cases, first = (GATT_CASES, GATT_DECLARED) if ble else (CASES, PICS_CASES)
+    known = clauses_of(VERSION, "ble" if ble else OVER)
+    if sip:
+        cases, first, known = SCAIP_CASES, SCAIP_DECLARED, scaip_clauses()
     declared = read_declaration(declaration) if declaration is not None else None
     for case in (*first, *cases):
         why = case.unfit(declared) if declared is not None else ""
         left = f"  (not applicable: {why})" if why else ""
         typer.echo(f"{case.id:14} {case.drive.value:8} {', '.join(case.clauses)}: {case.en}{left}")
     tested = {clause for case in cases for clause in case.clauses}
-    for clause in clauses_of(VERSION, "ble" if ble else OVER):
+    for clause in known:
         if clause.id not in tested:
             typer.echo(f"{'no case':14} {clause.level:8} {clause.id}: {clause.en}")
 
@@ -173,11 +229,14 @@ def list_requirements(
     ] = "markdown",
     *,
     ble: Annotated[bool, typer.Option("--ble", help="On a device over Bluetooth.")] = False,
+    sip: Annotated[bool, typer.Option("--sip", help="On an alarm unit over SIP (SCAIP).")] = False,
 ) -> None:
     """Print the clauses as requirements for a tender, each with the case that verifies it."""
     asked, cases = (held_to(VERSION), GATT_CASES) if ble else (clauses_of(VERSION, OVER), CASES)
+    if sip:
+        asked, cases = scaip_clauses(), SCAIP_CASES
     found = requirements(asked, cases, language, kind)
-    text = as_csv(found, language) if form == "csv" else as_markdown(found, language, VERSION)
+    text = as_csv(found, language) if form == "csv" else as_markdown(found, language, "" if sip else VERSION)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.flush()
 

@@ -124,19 +124,32 @@ class TesterSection(Section):
         return self
 
 
+class ScaipSection(Section):
+    """An alarm unit that speaks SCAIP: its `cid`, its way, whether it sends heartbeats (`pixit.heartbeat_s`).
+
+    `again_s` is its longest wait for a reply before it sends an alarm again.
+    """
+
+    cid: str = Field(min_length=1, max_length=64)
+    over: Literal["udp", "tcp"] = "udp"
+    heartbeat: bool = False
+    again_s: float = Field(60, gt=0, le=3600)
+
+
 class Declaration(Section):
-    """The whole file."""
+    """The whole file; without `scaip` its digest is what it was before there was one."""
 
     device: DeviceSection
     connection: ConnectionSection
     pics: PicsSection
     pixit: PixitSection = PixitSection()
     tester: TesterSection = TesterSection()
+    scaip: ScaipSection | None = Field(None, exclude_if=lambda found: found is None)
 
     @model_validator(mode="after")
     def _speaks(self) -> Self:
-        if not self.pics.mqtt and not self.connection.address:
-            fault("pics.mqtt", "none", "a version of MQTT, or connection.address of a Bluetooth device")
+        if not self.pics.mqtt and not self.connection.address and self.scaip is None:
+            fault("pics.mqtt", "none", "a version of MQTT, connection.address (Bluetooth), or [scaip]")
         return self
 
     @property
@@ -144,7 +157,8 @@ class Declaration(Section):
         """What is claimed, in the words of a case's `needs`.
 
         `event:lock.unlocked`, `command:lock`, `config:heartbeat_s`, `mqtt:5`, `mqtt:3.1.1`; and for any of
-        them, or alone: `commands`, `config`, `grants`, `tls`, `telemetry`, `battery`, `offline`, `clock`.
+        them, or alone: `commands`, `config`, `grants`, `tls`, `telemetry`, `battery`, `offline`, `clock`;
+        `scaip:udp`, `scaip:tcp`, `scaip:heartbeat`.
         """
         pics = self.pics
         named = {
@@ -156,6 +170,9 @@ class Declaration(Section):
             "config": bool(pics.config),
             "offline": pics.offline_events > 0,
             "clock": pics.clock_setting,
+            "scaip:udp": self.scaip is not None and self.scaip.over == "udp",
+            "scaip:tcp": self.scaip is not None and self.scaip.over == "tcp",
+            "scaip:heartbeat": self.scaip is not None and self.scaip.heartbeat,
         }
         return frozenset(
             {name for name, claimed in named.items() if claimed}

@@ -60,10 +60,11 @@ def as_csv(found: Iterable[Requirement], language: Language) -> str:
 
 
 def as_markdown(found: Sequence[Requirement], language: Language, version: str) -> str:
-    """Return the requirements as one Markdown table for each kind of device."""
+    """Return the requirements as one Markdown table for each kind of device; no version: of SCAIP."""
     words = texts(language)["requirements"]
+    of = words["of_interface"].format(version=version.removeprefix("v")) if version else words["of_scaip"]
     names = _cells(words["columns"])
-    lines = [f"# {words['title']}", "", words["about"].format(version=version.removeprefix("v"))]
+    lines = [f"# {words['title']}", "", f"{words['about']} {of}"]
     for kinds in dict.fromkeys(one.kinds for one in found):
         lines += ["", f"## {kinds[0].upper()}{kinds[1:]}", "", _line(names), "|---" * len(names) + "|"]
         lines += [_line(_cells(one)) for one in found if one.kinds == kinds]

@@ -24,7 +24,7 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     that it concerns (none: all).
     """
 
-    id: Annotated[str, msgspec.Meta(pattern=r"^VDI-[A-Z]{3,4}-\d{2}$")]
+    id: Annotated[str, msgspec.Meta(pattern=r"^VDI-[A-Z]{3,5}-\d{2}$")]
     level: Literal["must", "should"]
     en: _Words
     sv: _Words

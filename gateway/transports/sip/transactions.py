@@ -12,6 +12,8 @@ T1_S = 0.5
 T2_S = 4.0
 GIVE_UP_S = 32.0
 """Timers E, F and J: 64 x T1 (RFC 3261 section 17.1.2.2)."""
+EARLY_S = 0.001
+"""So much before its time a timer may fire: what is left then is no wait, but would be one more repeat."""
 MAX_SERVED = 20_000
 """Requests remembered; past it the oldest is forgotten, and its retransmission is taken as new: the event's
 own key still makes it one."""
@@ -113,7 +115,7 @@ class Outgoing:
     def _again(self, key: str) -> None:
         own = self._waiting[key]
         now = self._loop.time()
-        if now >= own.gives_up_at or own.link.reliable or not own.link.send(own.data, own.to):
+        if now >= own.gives_up_at - EARLY_S or own.link.reliable or not own.link.send(own.data, own.to):
             self._end(key, None)
             return
         own.wait_s = min(own.wait_s * 2, T2_S)
