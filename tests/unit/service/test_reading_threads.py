@@ -20,6 +20,6 @@ threads = [threading.Thread(target=first) for _ in range(4)]
 
 
 def test_the_types_of_the_state_are_known_to_the_decoder_before_any_thread_asks() -> None:
-    for _ in range(6):  # were they not, more than every third process would end by a signal
+    for _ in range(6):  # a race: one process alone may be lucky
         done = subprocess.run([sys.executable, "-c", STORY], capture_output=True, text=True, check=False)
         assert done.returncode == 0, (done.returncode, done.stderr)
