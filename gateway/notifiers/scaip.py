@@ -16,12 +16,11 @@ from gateway.service.means import Means
 
 SIP_WITHIN_S = 5.0
 """So long a centre may take to acknowledge the SIP request, before the next one is tried."""
-_REPLY = re.compile(
-    rb"<mrs[\s>].*?<ref>\s*([0-9A-Za-z]{1,16})\s*</ref>.*?<snu>\s*(\d{1,2})\s*</snu>", re.DOTALL
-)
-_REPLY_SNU_FIRST = re.compile(
-    rb"<mrs[\s>].*?<snu>\s*(?P<snu>\d{1,2})\s*</snu>.*?<ref>\s*(?P<ref>[0-9A-Za-z]{1,16})\s*</ref>", re.DOTALL
-)
+MAX_REPLY_BYTES = 4096
+"""A longer body is no reply; anybody may send one, so it is looked at without going back in it."""
+_ROOT = re.compile(rb"<mrs[\s>]")
+_REF = re.compile(rb"<ref>\s*([0-9A-Za-z]{1,16})\s*</ref>")
+_STATUS = re.compile(rb"<snu>\s*(\d{1,2})\s*</snu>")
 MEANINGS = {
     "1": "the message is too long", "2": "invalid format", "3": "wrong data content", "4": "hold",
     "5": "not treated", "6": "busy", "7": "a mandatory tag is missing",
@@ -91,14 +90,12 @@ class ScaipNotifier:
             self._waiting.pop(ref, None)
 
     def _heard(self, body: bytes, _peer: tuple[str, int] = ("", 0)) -> bool:
-        found = _REPLY.search(body)
-        other = None if found else _REPLY_SNU_FIRST.search(body)
-        ref, status = found.groups() if found else (other["ref"], other["snu"]) if other else (b"", b"")
-        waiting = self._waiting.get(ref.decode())
+        ref, status = reply_in(body)
+        waiting = self._waiting.get(ref)
         if waiting is None:
             return False
         if not waiting.done():
-            waiting.set_result(str(int(status)))
+            waiting.set_result(status)
         return True
 
     def _delivered(self, delivery: Delivery) -> None:
@@ -116,6 +113,15 @@ class ScaipNotifier:
             f"<mrq><ref>{ref}</ref><ver>01.00</ver><mty>ME</mty><cid>{self._cid(alert)}</cid>"
             f"<dty>{dty}</dty><crd>no-voice:</crd><stc>{status_of(alert, kind)}</stc></mrq>"
         ).encode()
+
+
+def reply_in(body: bytes) -> tuple[str, str]:
+    """Return reference and status number of an `mrs`, both "" where it is none."""
+    root = _ROOT.search(body) if len(body) <= MAX_REPLY_BYTES else None
+    if root is None:
+        return "", ""
+    ref, status = _REF.search(body, root.end()), _STATUS.search(body, root.end())
+    return (ref[1].decode(), str(int(status[1]))) if ref and status else ("", "")
 
 
 def status_of(alert: Alert, kind: DeviceKind | None) -> str:

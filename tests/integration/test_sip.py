@@ -121,6 +121,18 @@ async def test_a_retransmission_has_the_same_response_and_makes_no_second_frame(
 
 
 @in_loop
+async def test_another_alarm_in_what_calls_itself_the_same_request_is_taken_too(house: Opened) -> None:
+    async with house() as made:
+        unit = await made.unit()
+        sent = unit.request(alarm("1"))
+        for request in (sent, sent.replace(b"<ref>1<", b"<ref>2<")):
+            unit.raw(request)
+            assert (await unit.response()).status == 200
+            assert (await unit.reply()).snu == "0"
+        assert len(made.intake.durable) == 2
+
+
+@in_loop
 async def test_a_reference_sent_again_in_a_new_request_gets_the_same_reply(house: Opened) -> None:
     async with house() as made:
         unit = await made.unit()

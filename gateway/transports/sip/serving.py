@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import count
 
@@ -101,10 +102,14 @@ class Service:
         self.consumers: list[Consumer] = []
 
     def request(self, request: SipRequest, link: Link, data: bytes) -> None:
-        """Serve one request; retransmissions are answered as before, or wait with it."""
+        """Serve one request; retransmissions are answered as before, or wait with it.
+
+        One with another body is no retransmission, whatever a careless unit calls it: it may be a new alarm.
+        """
         if request.method == "ACK":
             return
-        key = f"{link.peer[0]}|{transaction_of(request)}"
+        body = blake2b(request.body, digest_size=16).hexdigest()
+        key = f"{link.peer[0]}|{transaction_of(request)}|{body}"
         trade = Trade(request, link, stamp(request, link.peer), key)
         if self._served.heard(key, self._now()):
             self._standing.repeated += 1
