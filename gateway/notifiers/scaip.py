@@ -1,7 +1,9 @@
 """SCAIP: an alert in codes alone to an alarm-receiving centre, the second one where the first is silent."""
 
 import asyncio
+import logging
 import re
+from collections import OrderedDict
 from hashlib import blake2b
 
 from gateway.channel_settings import ScaipSettings
@@ -14,10 +16,14 @@ from gateway.model.synthetic import SYNTHETIC
 from gateway.model.vocabulary import DeviceKind
 from gateway.service.means import Means
 
+log = logging.getLogger(__name__)
+
 SIP_WITHIN_S = 5.0
 """So long a centre may take to acknowledge the SIP request, before the next one is tried."""
 MAX_REPLY_BYTES = 4096
 """A longer body is no reply; anybody may send one, so it is looked at without going back in it."""
+MAX_ASKED = 1024
+"""References that are known as ours when a centre answers them late."""
 _ROOT = re.compile(rb"<mrs[\s>]")
 _REF = re.compile(rb"<ref>\s*([0-9A-Za-z]{1,16})\s*</ref>")
 _STATUS = re.compile(rb"<snu>\s*(\d{1,2})\s*</snu>")
@@ -44,6 +50,7 @@ class ScaipNotifier:
     def __init__(self, means: Means, settings: ScaipSettings, messenger: Messenger) -> None:
         self._means, self._settings, self._messenger = means, settings, messenger
         self._waiting: dict[str, asyncio.Future[str]] = {}
+        self._asked: OrderedDict[str, None] = OrderedDict()
         messenger.on_answer(self._heard)
         self.within_s = (SIP_WITHIN_S + settings.reply_within_s) * len(settings.centre) + 1
         """How long one delivery may take: every centre in turn."""
@@ -80,6 +87,7 @@ class ScaipNotifier:
         """Return the status number of the reply, by a message of its own or inside the 200."""
         waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[ref] = waiting
+        self._note(ref)
         try:
             self._heard(await self._messenger.message(centre, body, SIP_WITHIN_S))
             async with asyncio.timeout(self._settings.reply_within_s):
@@ -90,13 +98,21 @@ class ScaipNotifier:
             self._waiting.pop(ref, None)
 
     def _heard(self, body: bytes, _peer: tuple[str, int] = ("", 0)) -> bool:
+        """Tell whether a message answers one of ours, also one that we no longer wait for."""
         ref, status = reply_in(body)
         waiting = self._waiting.get(ref)
-        if waiting is None:
-            return False
-        if not waiting.done():
+        if waiting is not None and not waiting.done():
             waiting.set_result(status)
-        return True
+        elif ref in self._asked:
+            log.warning("an alarm centre answered late: %s", MEANINGS.get(status, "taken"))
+        return ref in self._asked
+
+    def _note(self, ref: str) -> None:
+        """Keep a reference as ours, for answers that come late."""
+        self._asked[ref] = None
+        self._asked.move_to_end(ref)
+        while len(self._asked) > MAX_ASKED:
+            self._asked.popitem(last=False)
 
     def _delivered(self, delivery: Delivery) -> None:
         channel = f"delivery/{DeliveryState.DELIVERED}/{delivery.id}"

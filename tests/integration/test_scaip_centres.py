@@ -16,11 +16,13 @@ from sip_unit import in_loop
 from adapters.scaip import ADAPTER
 from gateway.channel_settings import ScaipSettings
 from gateway.contract import ChannelFault
+from gateway.contract.messenger import Centre
 from gateway.model.alert import Alert, AlertType, Severity
 from gateway.model.delivery import Delivery
 from gateway.model.registry import Device, Registry, RegistryDocument
 from gateway.model.synthetic import SYNTHETIC
 from gateway.model.vocabulary import DeviceKind
+from gateway.notifiers import scaip
 from gateway.notifiers.scaip import ScaipNotifier
 from gateway.service.clock import SystemClock
 from gateway.service.means import Means
@@ -100,6 +102,26 @@ async def test_the_second_centre_is_told_where_the_first_is_out_of_reach_or_sile
         notifier, _ = channel(own, gone, at(silent), at(second), reply_within_s=1)
         assert await notifier.deliver(DELIVERY, ALERT) == ""
         assert [frame.payload for frame, _, _ in silent_intake.waiting] == second_intake.payloads
+
+
+@in_loop
+async def test_a_reply_that_comes_too_late_is_still_an_answer_and_never_a_units_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scaip, "SIP_WITHIN_S", 0.3)
+    own_intake, slow_intake = HonestIntake(), HonestIntake(by_itself=False)
+    async with endpoint(own_intake) as own, endpoint(slow_intake) as slow:
+        notifier, _ = channel(own, at(slow))
+        with pytest.raises(ChannelFault, match="did not answer"):
+            await notifier.deliver(DELIVERY, ALERT)
+        [(frame, _, _)] = slow_intake.waiting
+        ref = frame.payload.partition(b"<ref>")[2].partition(b"</ref>")[0]
+        late = b"<mrs><ref>" + ref + b"</ref><snu>0</snu></mrs>"
+        stranger = b"<mrs><ref>0123456789abcdef</ref><snu>0</snu></mrs>"
+        to_us = Centre(f"sip:vaka@127.0.0.1:{own.ports['udp']}", "arc")
+        await slow.message(to_us, late, 5)
+        await slow.message(to_us, stranger, 5)
+    assert own_intake.payloads == [stranger]
 
 
 @in_loop

@@ -93,15 +93,20 @@ async def test_an_alarm_is_acknowledged_and_replied_to_with_its_own_ref(house: O
 
 @KINDS
 @in_loop
-async def test_no_reply_leaves_before_the_frame_is_on_disk(house: Opened, kind: str) -> None:
+async def test_nothing_is_acknowledged_before_the_frame_is_on_disk(house: Opened, kind: str) -> None:
     async with house(HonestIntake(by_itself=False)) as made:
         unit = await made.unit(kind=kind)
-        await unit.ask(alarm())
-        await unit.ask("", "OPTIONS")  # whatever was to come has come by now
+        sent = unit.request(alarm())
+        unit.raw(sent)
+        unit.raw(sent)  # a repeat of what waits is told nothing either
+        only = await unit.ask("", "OPTIONS")  # whatever was to come has come by now
+        assert only["cseq"].endswith("OPTIONS")
         assert unit.replies.empty()
+        assert unit.responses.empty()
 
         made.intake.commit()
 
+        assert (await unit.response()).status == 200
         assert (await unit.reply()).snu == "0"
 
 
@@ -216,13 +221,16 @@ async def test_a_full_gateway_says_so_and_takes_the_same_request_later(house: Op
     intake = HonestIntake(by_itself=False, limit=1)
     async with house(intake) as made:
         unit = await made.unit()
-        await unit.ask(alarm("1"))
+        unit.raw(unit.request(alarm("1")))
         sent = unit.request(alarm("2"))
         unit.raw(sent)
         refused = await unit.response()
         assert (refused.status, refused["retry-after"]) == (503, "5")
         intake.commit()
+        assert (await unit.response()).status == 200
         unit.raw(sent)
+        await until(lambda: intake.waiting)
+        intake.commit()
         assert (await unit.response()).status == 200
 
 
@@ -341,7 +349,8 @@ async def test_a_reply_finds_a_unit_that_has_closed_its_connection_at_its_contac
     port = server.sockets[0].getsockname()[1]
     async with house(HonestIntake(by_itself=False)) as made, server:
         unit = await made.unit(kind="TCP")
-        await unit.ask(alarm("42"), Contact=f"<sip:26317@127.0.0.1:{port};transport=tcp>")
+        unit.raw(unit.request(alarm("42"), Contact=f"<sip:26317@127.0.0.1:{port};transport=tcp>"))
+        await until(lambda: made.intake.waiting)
         await unit.close()
         await until(lambda: made.endpoint.standing.connections == 0)
         made.intake.commit()

@@ -111,6 +111,7 @@ class Digest:
         return told.params["username"], False
 
     def _proves(self, told: dict[str, str], method: str) -> bool:
+        """Judge the response; its `uri` may be another than the request's, for proxies (RFC 3261, 22.4)."""
         algorithm = told.get("algorithm", "MD5").upper()
         kept = self._users.users.get((told.get("username", ""), algorithm))
         if kept is None or told.get("qop", "").lower() != "auth":

@@ -182,11 +182,9 @@ class Service:
             self._served.drop(trade.key)
             return
         self._standing.received += 1
-        if not pending.in_body:
-            self._answer(pending.trade, self._settings.accepted)
 
     def durable(self, tokens: Sequence[int]) -> None:
-        """Reply to those whose frames are on disk now."""
+        """Acknowledge and reply to those whose frames are on disk now; the others go on asking."""
         for token in tokens:
             pending = self._pending.pop(token)
             trade = pending.trade
@@ -194,7 +192,9 @@ class Service:
             body = self._ports.replies(whole, pending.outcome)
             if pending.in_body:
                 self._respond(trade, self._with_body(trade.request, body))
-            elif body:
+                continue
+            self._answer(trade, self._settings.accepted)
+            if body:
                 self._send_reply(trade.request, trade.link, body)
 
     def _with_body(self, request: SipRequest, body: bytes) -> SipResponse:
