@@ -13,9 +13,8 @@ from gateway.contract import ConfigurationError, TapFault
 from gateway.model.registry import Registry
 from gateway.service.tapping import NoWords
 from gateway.stores.state_reader import StateReader
-from gateway.stores.taps import SqliteCursors
+from gateway.stores.taps import FILE, SqliteCursors
 from gateway.tap_settings import CareSettings
-from gateway.tapping import FILE
 from gateway.taps.care import CONNECTORS
 from gateway.taps.care.carrier import Held
 from gateway.taps.care.making import Asked
@@ -105,7 +104,8 @@ def lines_of(account: Account) -> Iterator[str]:
     """Yield an account as a person reads it."""
     head = f"{account.tap} ({account.kind}): {account.expected} records expected, {account.proved} proved"
     yield (
-        f"{head}, {len(account.refused)} refused, {len(account.missing)} missing, {len(account.lost)} lost; "
+        f"{head}, {len(account.refused)} refused, {len(account.missing)} missing, {len(account.lost)} lost, "
+        f"{len(account.given_up)} given up; "
         f"{account.waiting} still to be sent"
     )
     if account.begun is None:
@@ -116,7 +116,7 @@ def lines_of(account: Account) -> Iterator[str]:
         yield "  its own list was not asked for, or it offers none: what is proved rests on its answers"
     else:
         yield f"  it lists {account.listed} itself"
-    for name in ("refused", "missing", "lost"):
+    for name in ("refused", "missing", "lost", "given_up"):
         named = getattr(account, name)
         for one in named[:SHOWN]:
             yield f"  {name} {one.key} version {one.version} {one.why}".rstrip()

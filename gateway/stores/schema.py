@@ -5,6 +5,8 @@ read the whole of a large one to find the place of its neighbours.
 """
 
 VERSION = 3
+REGISTRY_AT = "registry_at"
+"""The row of `meta` that holds the position of the commit that wrote the registry last."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS registry (id INTEGER PRIMARY KEY, body BLOB NOT NULL);

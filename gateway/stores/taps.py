@@ -8,6 +8,8 @@ from pathlib import Path
 from gateway.contract import Handed, Letter, StoreUnavailableError
 from gateway.stores.sqlite import Statement, carry_out, open_durable, open_read_only
 
+FILE = "taps.db"
+"""Below the data directory."""
 VERSION = 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursors (tap TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID;
@@ -27,7 +29,14 @@ CREATE TABLE IF NOT EXISTS letters (
   at_us INTEGER NOT NULL,
   body BLOB NOT NULL,
   UNIQUE (tap, item)
-)
+);
+CREATE TABLE IF NOT EXISTS given_up (
+  tap TEXT NOT NULL,
+  item TEXT NOT NULL,
+  at_us INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (tap, item)
+) WITHOUT ROWID
 """
 LOOKUP = 500
 
@@ -55,14 +64,17 @@ class SqliteCursors:
         return found[0][0] if found else None
 
     def commit(self, tap: str, upto: int, handed: Sequence[Handed], at_us: int) -> None:
-        """Write a tap's place, its proofs and its dead letters in one transaction."""
-        proofs = [(tap, one.item, at_us, one.proof) for one in handed if one.proof]
-        refused = [(tap, one.item, one.refused, at_us, one.body) for one in handed if one.refused]
+        """Write a tap's place, proofs and dead letters in one transaction; of each item the last word."""
+        words = {one.item: one for one in handed}.values()
+        refused = [(tap, one.item, one.refused, at_us, one.body) for one in words if one.refused]
+        proofs = [(tap, one.item, at_us, one.proof) for one in words if one.proof and not one.refused]
+        named = [row[:2] for row in (*proofs, *refused)]
         statements: list[Statement] = [
             ("INSERT OR IGNORE INTO begun", [(tap, upto)]),
             ("INSERT OR REPLACE INTO cursors", [(tap, upto)]),
             ("INSERT OR REPLACE INTO proofs", proofs),
-            ("DELETE FROM letters WHERE tap = ? AND item = ?", [row[:2] for row in (*proofs, *refused)]),
+            ("DELETE FROM letters WHERE tap = ? AND item = ?", named),
+            ("DELETE FROM given_up WHERE tap = ? AND item = ?", named),
             ("INSERT INTO letters (tap, item, reason, at_us, body)", refused),
         ]
         self._carry_out([(sql, rows) for sql, rows in statements if rows])
@@ -73,6 +85,9 @@ class SqliteCursors:
         if handed is not None:
             proof = (letter.tap, handed.item, at_us, handed.proof)
             statements.append(("INSERT OR REPLACE INTO proofs", [proof]))
+        else:
+            given_up = (letter.tap, letter.item, at_us, letter.reason)
+            statements.append(("INSERT OR REPLACE INTO given_up", [given_up]))
         self._carry_out(statements)
 
     def letters(self, tap: str, limit: int) -> Sequence[Letter]:
@@ -97,6 +112,12 @@ class SqliteCursors:
             asked = f"SELECT item, proof FROM proofs WHERE tap = ? AND item IN ({marks})"  # noqa: S608 - marks only
             found.update(self._ask(asked, (tap, *part)))
         return found
+
+    def given_up(self, tap: str) -> Mapping[str, str]:
+        """Return the items that a person gave up, with why they were refused."""
+        if not self._ask("SELECT 1 FROM sqlite_master WHERE name = 'given_up'", ()):
+            return {}  # a file of an older gateway that is only looked at
+        return dict(self._ask("SELECT item, reason FROM given_up WHERE tap = ?", (tap,)))
 
     def close(self) -> None:
         """Release the file."""

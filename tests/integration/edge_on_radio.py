@@ -5,9 +5,9 @@ import signal
 import sys
 from pathlib import Path
 
-from gateway.commands.serve import set_up_logging
 from gateway.edge.house import Edge
 from gateway.edge.settings import load_edge_settings
+from gateway.logs import set_up_logging
 from gateway.transports.ble import Radio
 from simulators.radio.backend import GATEWAY_ADDRESS, VirtualRadio
 from simulators.radio.hci_port import dial

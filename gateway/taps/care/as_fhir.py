@@ -16,6 +16,7 @@ from gateway.fhir.terms import (
     Resource,
     coding,
     concept,
+    due,
     identifier,
     moment,
     without_none,
@@ -178,7 +179,7 @@ def _dispense(record: CareRecord) -> Resource:
             "medicationCodeableConcept": concept(text="not told: Vaka never holds what a medicine is"),
             "subject": _by("Patient", PERSON_REF, record.person),
             "location": _by("Location", HOME_ID, record.home),
-            "whenPrepared": moment(dose.due_at) if dose and dose.due_at else None,
+            "dosageInstruction": due(dose.due_at) if dose and dose.due_at else None,
             "whenHandedOver": moment(record.at) if early else None,
         }
     )

@@ -27,8 +27,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """How one care system stands.
 
     `waiting` is behind the tap's cursor, `missing` has neither proof nor dead letter, `lost` has a proof and
-    is not in the receiver's own list. `listed` is None where the receiver offers no list; `unread` says why
-    its list could not be read.
+    is not in the receiver's own list, `given_up` is no more sent because a person said so. `listed` is None
+    where the receiver offers no list; `unread` says why its list could not be read.
     """
 
     tap: str
@@ -42,6 +42,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     refused: list[Named]
     missing: list[Named]
     lost: list[Named]
+    given_up: list[Named]
     listed: int | None = None
     unread: str = ""
 
@@ -61,6 +62,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Mapping[str, int]
     proofs: Mapping[str, str]
     letters: Mapping[str, str]
+    given_up: Mapping[str, str]
 
 
 def known_of(settings: CareSettings, log: Log, cursors: Cursors, asked: Asked) -> Known:
@@ -77,6 +79,7 @@ def known_of(settings: CareSettings, log: Log, cursors: Cursors, asked: Asked) -
         waiting=waiting,
         proofs=cursors.proofs(settings.name, list(through)),
         letters={one.item: one.reason for one in cursors.letters(settings.name, LETTERS)},
+        given_up=cursors.given_up(settings.name),
     )
 
 
@@ -84,12 +87,14 @@ def account_of(
     settings: CareSettings, known: Known, held: Mapping[str, Held] | None, unread: str = ""
 ) -> Account:
     """Return how a care system stands; `held` is what it lists itself."""
-    refused, missing, lost = [], [], []
+    refused, missing, lost, given_up = [], [], [], []
     proved = 0
     for key, version in known.owed.items():
         listed = held.get(key) if held is not None else None
         if why := known.letters.get(key) or (listed.refused if listed else ""):
             refused.append(Named(key=key, version=version, why=why))
+        elif key in known.given_up:
+            given_up.append(Named(key=key, version=version, why=known.given_up[key]))
         elif version_of(known.proofs.get(key, "")) < version:
             missing.append(Named(key=key, version=version))
         elif held is not None and (listed is None or listed.version < version):
@@ -109,6 +114,7 @@ def account_of(
         refused=refused,
         missing=missing,
         lost=lost,
+        given_up=given_up,
         listed=None if held is None else len(held),
         unread=unread,
     )

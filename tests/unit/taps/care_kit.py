@@ -53,6 +53,10 @@ class Book:
     def deliveries(self, alert_id: str, *, limit: int | None = None) -> list[Delivery]:
         return [sent for sent in self.sent.values() if sent.alert == alert_id][-(limit or 1000) :]
 
+    def event_word(self, event_id: str) -> str:
+        found = [one.type for events in self.events_of.values() for one in events if one.id == event_id]
+        return found[0] if found else ""
+
     def events(self, *, frame: int | None = None, limit: int = 100) -> list[tuple[int, Event]]:
         return list(enumerate(self.events_of.get(frame or 0, ())))[:limit]
 

@@ -111,6 +111,42 @@ def test_a_dead_letter_is_refused_with_its_reason_until_it_arrives(
     assert account(town, log, cursors).good
 
 
+def test_what_a_person_gave_up_is_said_so_until_a_newer_one_arrives(
+    town: CareTown, log: Written, cursors: SqliteCursors
+) -> None:
+    wanted = through(log, town)
+    (closed,) = [key for key in wanted if key.endswith("closed")]
+    prove(cursors, log, {key: version for key, version in wanted.items() if key != closed})
+    cursors.commit("care", log.cursor(), [Handed(item=closed, refused="HTTP 422 who?", body=b"{}")], 3)
+    (letter,) = cursors.letters("care", 10)
+    cursors.settle(letter, None, 4)
+    found = account(town, log, cursors)
+    assert [(one.key, one.why) for one in found.given_up] == [(closed, "HTTP 422 who?")]
+    assert (found.missing, found.good) == ([], True)
+    prove(cursors, log, {closed: wanted[closed]})
+    assert account(town, log, cursors).given_up == []
+
+
+@pytest.mark.parametrize(
+    ("words", "proofs", "letters"),
+    [
+        (("refused 1", "refused 2"), {}, ["refused 2"]),
+        (("refused 1", "v2 201"), {"k": "v2 201"}, []),
+        (("v1 201", "refused 2"), {}, ["refused 2"]),
+    ],
+)
+def test_of_two_words_on_one_item_the_last_counts(
+    cursors: SqliteCursors, words: tuple[str, ...], proofs: dict[str, str], letters: list[str]
+) -> None:
+    handed = [
+        Handed(item="k", refused=word) if word.startswith("refused") else Handed(item="k", proof=word)
+        for word in words
+    ]
+    cursors.commit("care", 1, handed, 1)
+    assert cursors.proofs("care", ["k"]) == proofs
+    assert [letter.reason for letter in cursors.letters("care", 10)] == letters
+
+
 def test_what_the_receiver_does_not_list_any_more_is_lost(
     town: CareTown, log: Written, cursors: SqliteCursors
 ) -> None:
