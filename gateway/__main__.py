@@ -27,9 +27,9 @@ from gateway.commands.pilot import add_commands as add_pilot
 from gateway.commands.reconcile import add_commands as add_reconcile
 from gateway.commands.replay import add_commands as add_replay
 from gateway.commands.serve import serve as run
-from gateway.commands.serve import set_up_logging
 from gateway.config import Settings, load_settings
 from gateway.contract import Adapter, VakaError
+from gateway.logs import set_up_logging
 from gateway.pipeline.walk import Walk
 from gateway.plugins import command_groups, find_adapters, load_adapters, load_rules
 from gateway.preflight import examine

@@ -63,6 +63,8 @@ def _tls(settings: Settings) -> Iterator[str]:
         if broker.url.startswith("mqtts:"):
             yield from _authority(f"broker.{broker.name}.ca", broker.ca)
             yield from _pair(f"broker.{broker.name}", broker.certificate, broker.key)
+    for tap in settings.taps.cloudevents:
+        yield from _authority(f"taps.cloudevents.{tap.name}.ca", Path(tap.ca) if tap.ca else None)
 
 
 def _pair(section: str, certificate: Path | None, key: Path | None) -> Iterator[str]:

@@ -1,44 +1,42 @@
-"""Taps joined: every installed and configured one, with its cursor on disk."""
+"""Taps joined: the gateway's side of the process in which they run, and who asked to be told over FHIR."""
 
+import logging
 from collections.abc import Callable
-from pathlib import Path
 
-from gateway.api.texts import Language, texts
+from gateway.api.fhir.scope import subscribers_tenants
+from gateway.config import Settings
 from gateway.contract import Clock
 from gateway.model.registry import Registry
-from gateway.plugins import load_taps
-from gateway.service.subscribing import Subscriptions
-from gateway.service.tapping import TapMeans
-from gateway.service.taps import Source, TapRunner, Taps
+from gateway.service.subscribing import SUBSCRIPTIONS, Subscriptions
+from gateway.service.tap_process import TapProcess
+from gateway.service.tap_talk import Start, revealed
 from gateway.stores.sessions import SqliteSessionStore
-from gateway.stores.sqlite_store import SqliteStore
-from gateway.stores.taps import SqliteCursors
-from gateway.tap_settings import TapSettings
-from gateway.taps.subscription import SubscriptionTap
-
-TOLD_IN: Language = "sv"
-"""The language of what is written in care systems, whichever the pages are read in."""
-FILE, SUBSCRIPTIONS = "taps.db", "subscriptions.db"
-"""Cursors, proofs and dead letters; who asked to be told over FHIR. Both below the data directory."""
+from gateway.stores.taps import FILE, SqliteCursors
 
 
 def make_taps(
-    settings: TapSettings, data_dir: Path, store: SqliteStore, registry: Callable[[], Registry], clock: Clock
-) -> tuple[Taps, TapMeans]:
-    """Return all taps, and what they are made from; ConfigurationError for one that cannot be made so."""
-    cursors = SqliteCursors(data_dir / FILE)
-    try:
-        means = TapMeans(settings, registry, store, store, clock, texts(TOLD_IN))
-        wanted = {section.name: section for section in settings.all()}
-        source = Source(store, cursors, clock)
-        runners = [TapRunner(tap, source, backfill=wanted[tap.name].backfill) for tap in load_taps(means)]
-    except BaseException:
-        cursors.close()
-        raise
-    return Taps(runners, source), means
+    settings: Settings, base: Callable[[], str], registry: Callable[[], Registry], clock: Clock
+) -> tuple[TapProcess, Subscriptions]:
+    """Return the taps' process, not yet started; `base` gives the address of the FHIR facade."""
 
+    def may(actor: str) -> frozenset[str] | None:
+        return subscribers_tenants(actor, settings.api, registry())
 
-def make_subscriptions(taps: Taps, means: TapMeans, data_dir: Path, base: Callable[[], str]) -> Subscriptions:
-    """Return the subscriptions with a tap each; `base` gives the address of the FHIR facade."""
-    store = SqliteSessionStore(data_dir / SUBSCRIPTIONS)
-    return Subscriptions(store, taps, lambda one, kept: SubscriptionTap(one, means, kept, base))
+    folder = settings.data_dir.absolute()
+
+    def start() -> Start:
+        return Start(
+            data_dir=str(folder),
+            settings=revealed(settings.taps),
+            rules_dir=str(settings.rules_dir.absolute()) if settings.rules_dir else None,
+            base=base(),
+            begins=taps.begins,
+            log_level=logging.getLogger().getEffectiveLevel(),
+            subscriptions=subscriptions.told(),
+        )
+
+    taps = TapProcess(start, SqliteCursors(folder / FILE), clock)
+    for section in settings.taps.all():
+        taps.expect(section.name)
+    subscriptions = Subscriptions(SqliteSessionStore(folder / SUBSCRIPTIONS), taps, clock, may)
+    return taps, subscriptions

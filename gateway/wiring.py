@@ -51,7 +51,7 @@ from gateway.stores.search import SqliteSearch
 from gateway.stores.sessions import SqliteSessionStore
 from gateway.stores.sqlite_journal import SqliteJournal
 from gateway.stores.sqlite_store import SqliteStore
-from gateway.tapping import make_subscriptions, make_taps
+from gateway.tapping import make_taps
 from gateway.transports.mqtt_client import BrokerClient
 from gateway.transports.mqtt_listener import MqttListener
 from gateway.transports.mqtt_listener.credentials import RegistryCredentials
@@ -108,15 +108,12 @@ class Gateway:
         self.listener = self._make_listener() if settings.listener.enabled else None
         self.brokers = [self._make_client(broker.name) for broker in settings.broker]
         self.ble = make_ble(settings.ble, settings.data_dir, self.intake, self.clock)
-        self.taps, tap_means = make_taps(
-            settings.taps, settings.data_dir, self.store, self.registry, self.clock
-        )
+        self.taps, self.subscriptions = make_taps(settings, self._fhir_address, self.registry, self.clock)
         self.dc09 = make_dc09(settings.dc09, self.adapters, self.intake, self.clock)
         self.watching = Watching(settings.watch, self._watched(), self.metrics)
         self._commander = self._make_commander()
         observers += [self._commander, self.taps]
         self.server = ApiServer(settings.api)
-        self.subscriptions = make_subscriptions(self.taps, tap_means, settings.data_dir, self._fhir_address)
         self._parts: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
 
@@ -196,13 +193,14 @@ class Gateway:
             self._part(client.run(), f"broker {client.name}")
         if self.ble is not None:
             self._part(self.ble.run(), self.ble.name)
-        self._part(self.taps.run(), "taps")
         stack.enter_context(self.server.bind())
+        self._part(self.taps.run(), "taps")
         self._part(self.server.serve(self._app()), "api")
         await self.server.started()
         self._part(self.watching.run(), "watch")
         if ready is not None:
             await ready()
+        await self.taps.started()  # the last, for nobody waits for a receiver outside
 
     def registry(self) -> Registry:
         """Return the registry as last committed."""
@@ -382,7 +380,7 @@ class Gateway:
             self.ble.close()
         self.contacts.close()
         self.subscriptions.close()
-        self.taps.source.cursors.close()
+        self.taps.cursors.close()
         self._lock.close()
 
 

@@ -146,6 +146,13 @@ def _say_errors(app: FastAPI) -> None:
         said = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in found]
         return _answer(request, ApiError(422, "invalid", "; ".join(said)))
 
+    async def failed(request: Request, _: Exception) -> Response:
+        """Answer a fault of ours, which is raised again after it and so is in the log."""
+        if is_fhir(request.url.path):
+            return said(ApiError(500, "fault", "a fault of the gateway; its log says which"))
+        return PlainTextResponse("Internal Server Error", 500)
+
+    app.add_exception_handler(Exception, failed)
     app.add_exception_handler(ApiError, problem)
     app.add_exception_handler(StoreUnavailableError, problem)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -50,8 +50,26 @@ def find_token(token: str, known: Sequence[TokenSettings]) -> Actor | None:
     asked = token_hash(token)
     for one in known:
         if hmac.compare_digest(asked, one.token_hash.get_secret_value().lower()):
-            found = Actor(name=one.name, scopes=frozenset(one.scopes), tenants=frozenset(one.tenants))
+            found = _of_token(one)
     return found
+
+
+def find_actor(name: str, settings: ApiSettings) -> Actor | None:
+    """Return what somebody of that name may do today, None for one whom the configuration has no more."""
+    if not settings.user and not settings.token:
+        local = local_actor()
+        return local if local.name == name else None
+    tokens = (_of_token(one) for one in settings.token if one.name == name)
+    users = (_of_user(one) for one in settings.user if one.name == name)
+    return next(tokens, None) or next(users, None)
+
+
+def _of_token(one: TokenSettings) -> Actor:
+    return Actor(name=one.name, scopes=frozenset(one.scopes), tenants=frozenset(one.tenants))
+
+
+def _of_user(user: UserSettings) -> Actor:
+    return Actor(name=user.name, scopes=ROLES[user.role], teams=frozenset(user.teams))
 
 
 class _Session(msgspec.Struct, frozen=True):
@@ -70,12 +88,7 @@ class Sessions:
     def open(self, user: UserSettings) -> str:
         """Return the key of a new session, to be kept in a cookie."""
         key = token_urlsafe(32)
-        actor = Actor(
-            name=user.name,
-            scopes=ROLES[user.role],
-            teams=frozenset(user.teams),
-            forgery_token=token_urlsafe(32),
-        )
+        actor = msgspec.structs.replace(_of_user(user), forgery_token=token_urlsafe(32))
         self._sessions[token_hash(key)] = _Session(actor, self._clock.now() + self._lasts)
         while len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)

@@ -15,7 +15,7 @@ from gateway.onboarding.fleet import Forecasts
 from gateway.pipeline.walk import Walk
 from gateway.service.means import Means
 from gateway.service.subscribing import Subscriptions
-from gateway.service.taps import Taps
+from gateway.service.tap_process import TapProcess
 
 STATUS_KEPT_S = 1.0
 """How long the gateway's status is shown to live pages before it is asked again."""
@@ -64,7 +64,7 @@ class Context:
         self.health = own_word.report
         self.metrics = own_word.figures
         self.walk: Walk | None = None
-        self.taps: Taps | None = None
+        self.taps: TapProcess | None = None
         self.fhir: FhirMeans | None = None
         self.forecasts = Forecasts()
         self.sessions = Sessions(settings, clock)

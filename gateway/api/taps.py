@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from gateway.api.access import Ctx, DeviceWriter, TraceReader
 from gateway.api.answers import AUDIT
 from gateway.api.context import Context
-from gateway.api.errors import NotFoundError, RefusedError, problems
+from gateway.api.errors import NotFoundError, RefusedError, UnavailableError, problems
 from gateway.api.view import Drawing
 from gateway.contract import Letter, TapFault
-from gateway.service.taps import TapRunner
+from gateway.service.tap_process import TapProcess, TapsDownError
 
 ROUTER = APIRouter(tags=["taps"])
 API = "/api/v1/taps"
@@ -60,19 +60,18 @@ def _taps(ctx: Context) -> list[TapView]:
     return [TapView(name=name, **told) for name, told in ctx.taps.report().items()] if ctx.taps else []
 
 
-def _runner(ctx: Context, name: str) -> TapRunner:
-    found = ctx.taps.runners.get(name) if ctx.taps else None
-    if found is None:
+def _having(ctx: Context, name: str) -> TapProcess:
+    if ctx.taps is None or name not in ctx.taps.names:
         raise NotFoundError(f"tap {name}")
-    return found
+    return ctx.taps
 
 
 async def _letters(ctx: Context, name: str) -> list[Letter]:
-    return list(await asyncio.to_thread(_runner(ctx, name).refused, SHOWN))
+    return list(await asyncio.to_thread(_having(ctx, name).letters, name, SHOWN))
 
 
 async def _letter(ctx: Context, name: str, number: int) -> Letter:
-    found = await asyncio.to_thread(_runner(ctx, name).letter, number)
+    found = await asyncio.to_thread(_having(ctx, name).letter, name, number)
     if found is None:
         raise NotFoundError(f"dead letter {number} of tap {name}")
     return found
@@ -82,9 +81,11 @@ async def _again(ctx: Context, name: str, number: int, actor: str) -> None:
     letter = await _letter(ctx, name, number)
     AUDIT.info("letter sent again actor=%s tap=%s letter=%d", actor, name, number)
     try:
-        refused = await _runner(ctx, name).again(letter)
-    except (TapFault, TimeoutError) as error:
-        raise RefusedError(f"the receiver cannot be reached: {str(error) or 'no answer'}") from error
+        refused = await _having(ctx, name).again(letter)
+    except TapsDownError as error:
+        raise UnavailableError(str(error)) from error
+    except TapFault as error:
+        raise RefusedError(f"the receiver cannot be reached: {error}") from error
     if refused:
         raise RefusedError(f"the receiver still refuses it: {refused}")
 
@@ -92,7 +93,12 @@ async def _again(ctx: Context, name: str, number: int, actor: str) -> None:
 async def _give_up(ctx: Context, name: str, number: int, actor: str) -> None:
     letter = await _letter(ctx, name, number)
     AUDIT.info("letter given up actor=%s tap=%s item=%s", actor, name, letter.item)
-    await _runner(ctx, name).give_up(letter)
+    try:
+        await _having(ctx, name).give_up(letter)
+    except TapsDownError as error:
+        raise UnavailableError(str(error)) from error
+    except TapFault as error:
+        raise RefusedError(f"it could not be given up: {error}") from error
 
 
 @ROUTER.get(API, summary="How the taps stand", responses=_ERRORS)

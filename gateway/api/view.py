@@ -103,7 +103,7 @@ class Drawing:
             path=request.url.path,
             now=self._ctx.clock.now(),
             forgery_token=actor.forgery_token if actor else "",
-            has_taps=bool(self._ctx.taps and self._ctx.taps.runners),
+            has_taps=bool(self._ctx.taps and self._ctx.taps.names),
             signed_in=actor is not None and self._ctx.local is None,
             **values,
         )

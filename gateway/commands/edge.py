@@ -10,8 +10,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from gateway.commands.people_app import Plainly
-from gateway.commands.serve import set_up_logging
 from gateway.contract import ConfigurationError
+from gateway.logs import set_up_logging
 
 T = TypeVar("T")
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="The edge's TOML file (docs/edge.md).")]

@@ -3,8 +3,6 @@
 import asyncio
 import ctypes
 import gc
-import logging
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -18,16 +16,6 @@ from gateway.wiring import Gateway
 
 SWITCH_S = 0.0002
 """How long a thread with a committed batch waits for the event loop to let it on (default 5 ms)."""
-
-
-def set_up_logging(default: str = "INFO") -> None:
-    """Log one line a record to standard error; VAKA_LOG sets the level."""
-    level = os.environ.get("VAKA_LOG", default).upper()
-    logging.basicConfig(
-        level=level if level in logging.getLevelNamesMapping() else default,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def serve(

@@ -70,6 +70,10 @@ class LogSearch(Protocol):
         """Return about the first frame received at that moment or later, never one after it."""
         ...
 
+    def newest(self) -> datetime | None:
+        """Return when the last frame that is committed was received, None of an empty log."""
+        ...
+
     def event(self, event_id: str) -> Event | None:
         """Return an event by its id."""
         ...

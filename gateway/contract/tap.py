@@ -124,6 +124,10 @@ class Cursors(Protocol):
         """Return the receiver's proofs of these items, those that have one."""
         ...
 
+    def given_up(self, tap: str) -> Mapping[str, str]:
+        """Return the items that a person gave up and nobody sent since, with why they were refused."""
+        ...
+
     def close(self) -> None:
         """Release the storage."""
         ...

@@ -9,7 +9,9 @@ import msgspec
 from gateway.fhir.names import DIGEST, logical_id, name_of
 
 PREFIXED = re.compile(r"^(eq|ge|gt|le|lt|sa|eb)?(\d{4}(?:-\d\d(?:-\d\d(?:T.+)?)?)?)$")
-ESCAPED_COMMA = re.compile(r"(?<!\\),")
+PART = re.compile(r"(?:\\.|[^,\\]|\\$)+", re.DOTALL)
+"""What stands between commas; a backslash takes the meaning from the character after it."""
+ESCAPED = re.compile(r"\\([,\\$|])")
 
 
 class BadValue(ValueError):  # noqa: N818 - it is the value that is bad
@@ -43,9 +45,7 @@ def period_of(name: str, values: Iterable[str]) -> Period:
 
 def alternatives(values: Iterable[str]) -> list[list[str]]:
     """Return what is between commas, any of which may hold, for each repetition, which all must hold."""
-    return [
-        [part.replace("\\,", ",") for part in ESCAPED_COMMA.split(value) if part] for value in values if value
-    ]
+    return [[ESCAPED.sub(r"\1", part) for part in PART.findall(value)] for value in values if value]
 
 
 def ids_of(name: str, values: Iterable[str], kind: str) -> frozenset[str]:

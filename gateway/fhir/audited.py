@@ -26,7 +26,8 @@ from gateway.model.vocabulary import LockValues
 DOORS = frozenset({"lock.locked", "lock.unlocked", "lock.unlatched", "lock.denied", "lock.jammed"})
 FAILED = frozenset({"lock.denied", "lock.jammed"})
 SUCCESS, MINOR_FAILURE = "0", "4"
-RULES = frozenset({"engine", "rule", "timer", "system", "clock", ""})
+MAX_DIGITS = 15
+"""Of a version: one more and it is no number that a store could have."""
 
 
 def is_door(event: Event) -> bool:
@@ -115,7 +116,7 @@ def entry_id(entry: AlertEntry) -> str:
 def entry_of(written: str) -> tuple[str, int] | None:
     """Return alert and version of such an id, None when it is none."""
     alert, dash, version = written.rpartition("-")
-    return (alert, int(version)) if dash and version.isdecimal() else None
+    return (alert, int(version)) if dash and version.isdecimal() and len(version) <= MAX_DIGITS else None
 
 
 __all__ = ["ENTRY_ID", "answer_audit", "door_audit", "entry_id", "entry_of", "is_door", "provenance"]

@@ -12,7 +12,8 @@ SUBSCRIPTION: Resource = {
     "interaction": [{"code": "create"}, {"code": "read"}, {"code": "search-type"}, {"code": "delete"}],
     "versioning": "no-version",
     "readHistory": False,
-    "documentation": "rest-hook alone; one's own, with the right fhir:subscribe.",
+    "documentation": "rest-hook alone, without heartbeats; one's own, with the right fhir:subscribe. "
+    "A Communication is searched, not subscribed.",
     "operation": [
         {
             "name": "status",

@@ -56,7 +56,7 @@ def _coded(part: str, codes: list[tuple[str, str]]) -> bool:
     system, bar, code = part.rpartition("|")
     if not bar:
         return any(code == found for _, found in codes)
-    return any((not system or system == of) and code in {"", found} for of, found in codes)
+    return any(system == of and code in {"", found} for of, found in codes)
 
 
 def _references(found: Any) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gateway.fhir.terms import (
     Resource,
     coding,
     concept,
+    due,
     identifier,
     meta,
     moment,
@@ -62,7 +63,7 @@ def dispense(event: Event) -> Resource:
             "subject": subject(event) if event.person else None,
             "performer": [{"actor": reference("Device", logical_id(event.device))}],
             "location": reference("Location", logical_id(event.home)),
-            "whenPrepared": moment(due_at) if due_at else None,
+            "dosageInstruction": due(due_at) if due_at else None,
             "whenHandedOver": moment(event.occurred_at) if given else None,
         }
     )

@@ -135,10 +135,10 @@ KINDS: Mapping[str, Kind] = {
 
 @cache
 def words_coded(system: str | None, code: str) -> frozenset[str]:
-    """Return the words of the vocabulary that a code is of, None for whatever system."""
+    """Return the words of the vocabulary that a code is of, None for whatever system, "" for every code."""
     return frozenset(
         word
         for word in VOCABULARY
         for one in word_codings(word)
-        if one["code"] == code and system in {None, one["system"]}
+        if code in {"", one["code"]} and system in {None, one["system"]}
     )

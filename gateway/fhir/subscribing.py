@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from gateway.fhir.asked import BadValue, period_of
+from gateway.fhir.asked import BadValue, alternatives, ids_of, period_of
 from gateway.fhir.fits import fits
 from gateway.fhir.kinds import DATE, ID, KINDS, UPDATED
 from gateway.fhir.terms import BASE, Resource, moment
@@ -85,7 +85,7 @@ def read_subscription(
     channel = found.get("channel")
     if not isinstance(channel, dict) or channel.get("type") != "rest-hook":
         raise BadSubscription("channel.type: found something else; allowed: rest-hook")
-    if any(url in UNSUPPORTED for url in _extensions(channel)):
+    if any(one.get("url") in UNSUPPORTED for one in _extensions("channel", channel)):
         raise BadSubscription(
             "channel.extension: found a heartbeat period; allowed: none, heartbeats are not sent"
         )
@@ -95,7 +95,7 @@ def read_subscription(
     topic = criteria if criteria in TOPICS else ""
     asked = tuple(_filters(found)) if topic else (criteria,)
     payload = channel.get("payload", "")
-    if payload and payload not in JSON_TYPES:
+    if payload and not (isinstance(payload, str) and payload in JSON_TYPES):
         raise BadSubscription(
             f"channel.payload: found {str(payload)[:80]!r}; allowed: {', '.join(JSON_TYPES)}"
         )
@@ -111,7 +111,7 @@ def read_subscription(
         headers=tuple(_headers(channel)),
         sends=bool(payload) or bool(topic),
         content=_content(channel) if topic else "full-resource",
-        end=_end(found),
+        end=_end(found, at),
         reason=str(found.get("reason", ""))[:200],
     )
 
@@ -148,37 +148,49 @@ def _criterion(text: str, topic: str) -> Criterion:
     if kind not in allowed:
         raise BadSubscription(f"criteria: found {text[:80]!r}; allowed: {', '.join(sorted(allowed))}, then ?")
     params: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    for name, value in _pairs(query):
         types = {**KINDS[kind].params, ID: "token"}
         if name not in types or (types[name] == DATE and name != UPDATED):
             allowed_names = ", ".join(sorted(n for n, t in types.items() if t != DATE or n == UPDATED))
             raise BadSubscription(f"criteria: found the parameter {name[:40]!r}; allowed: {allowed_names}")
-        if name == UPDATED:
-            _check_date(name, value)
+        _check(name, value, types[name])
         params.setdefault(name, []).append(value)
     return Criterion(kind, params)
 
 
-def _check_date(name: str, value: str) -> None:
+def _pairs(query: str) -> list[tuple[str, str]]:
     try:
-        period_of(name, [value])
+        return parse_qsl(query, keep_blank_values=True)
+    except ValueError as error:
+        raise BadSubscription("criteria: found too many parameters, or none that can be read") from error
+
+
+def _check(name: str, value: str, type_: str) -> None:
+    """Refuse a value that cannot be read, and one that says nothing: it would be met by everything."""
+    if not any(alternatives([value])):
+        raise BadSubscription(f"criteria: found {name} with nothing; allowed: a value")
+    try:
+        if type_ == DATE:
+            period_of(name, [value])
+        elif name in {"patient", "device"}:
+            ids_of(name, [value], name.capitalize())
     except BadValue as error:
         raise BadSubscription(f"criteria: {error}") from error
 
 
 def _filters(found: Mapping[str, Any]) -> list[str]:
-    beside = found.get("_criteria")
-    extensions = beside.get("extension", []) if isinstance(beside, dict) else []
-    return [
-        str(one.get("valueString", ""))[:MAX_TEXT]
-        for one in extensions
-        if isinstance(one, dict) and one.get("url") == FILTER
-    ]
+    filters = [one for one in _extensions("_criteria", found.get("_criteria")) if one.get("url") == FILTER]
+    return [str(one.get("valueString", ""))[:MAX_TEXT] for one in filters]
 
 
-def _extensions(found: Mapping[str, Any]) -> list[str]:
-    extensions = found.get("extension", [])
-    return [str(one.get("url", "")) for one in extensions if isinstance(one, dict)]
+def _extensions(name: str, found: Any) -> list[Mapping[str, Any]]:
+    """Return the extensions of an element, or beside a value; none where there is nothing."""
+    if found is None:
+        return []
+    extensions = found.get("extension", []) if isinstance(found, dict) else None
+    if not isinstance(extensions, list) or not all(isinstance(one, dict) for one in extensions):
+        raise BadSubscription(f"{name}.extension: found something else; allowed: a list of extensions")
+    return extensions
 
 
 def _endpoint(channel: Mapping[str, Any]) -> str:
@@ -202,11 +214,8 @@ def _headers(channel: Mapping[str, Any]) -> list[str]:
 
 
 def _content(channel: Mapping[str, Any]) -> str:
-    beside = channel.get("_payload")
-    extensions = beside.get("extension", []) if isinstance(beside, dict) else []
-    found = [
-        one.get("valueCode") for one in extensions if isinstance(one, dict) and one.get("url") == CONTENT
-    ]
+    extensions = _extensions("channel._payload", channel.get("_payload"))
+    found = [one.get("valueCode") for one in extensions if one.get("url") == CONTENT]
     if not found:
         return "empty"
     if found[0] not in CONTENTS:
@@ -216,7 +225,7 @@ def _content(channel: Mapping[str, Any]) -> str:
     return str(found[0])
 
 
-def _end(found: Mapping[str, Any]) -> datetime | None:
+def _end(found: Mapping[str, Any], now: datetime) -> datetime | None:
     if "end" not in found:
         return None
     try:
@@ -225,4 +234,6 @@ def _end(found: Mapping[str, Any]) -> datetime | None:
         raise BadSubscription("end: found no instant; allowed: 2026-03-01T07:30:00Z") from error
     if end.tzinfo is None:
         raise BadSubscription("end: found no offset; allowed: 2026-03-01T07:30:00Z")
+    if end <= now:
+        raise BadSubscription("end: found a moment that is past; allowed: one that is to come")
     return end

@@ -52,6 +52,11 @@ SEVERITY = {"high": "high", "medium": "moderate", "low": "low", "info": "low"}
 VKP_SEVERITY = {"high": "40", "medium": "20", "low": "10", "info": "0"}
 
 
+def due(at: datetime) -> list[Resource]:
+    """Return when a dose was to be taken, as instructed: a time of preparing it is nobody's to claim."""
+    return [{"timing": {"event": [moment(at)]}}]
+
+
 def moment(at: datetime) -> str:
     """Return an instant, in UTC with milliseconds."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -80,10 +80,15 @@ def tenants_of(page: Page, registry: Registry, wanted: TapSection) -> Page:
         return page
     theirs = frozenset(wanted.tenants)
     alerts = {name: alert for name, alert in page.alerts.items() if alert.tenant in theirs}
-    events = [
-        (place, event)
-        for place, event in page.events
-        if (device := registry.devices.get(event.device)) is not None and device.tenant in theirs
-    ]
+    events = [(place, event) for place, event in page.events if _tenant_of(event, registry) in theirs]
     entries = [entry for entry in page.entries if entry.alert in alerts]
     return Page(after=page.after, upto=page.upto, events=events, entries=entries, alerts=alerts)
+
+
+def _tenant_of(event: Event, registry: Registry) -> str:
+    """Return whose an event is: of the home it happened in, for its device may have moved to others since."""
+    home = registry.homes.get(event.home)
+    if home is not None:
+        return home.tenant
+    device = registry.devices.get(event.device)
+    return device.tenant if device is not None else ""

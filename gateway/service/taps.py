@@ -1,41 +1,40 @@
 """Taps: carry the committed log to receivers outside, each behind its own durable cursor.
 
-A tap comes after the commit and never on the way of an alert: it reads what is on disk, in a task of its
-own, and an outage of its receiver only makes its cursor wait.
+A tap comes after the commit and never on the way of an alert: it reads what is on disk, in a process
+beside the gateway's, and an outage of its receiver only makes its cursor wait.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
-from typing import Any
 
 from msgspec.structs import replace
 
 from gateway.contract import (
-    Changes,
     Clock,
     Cursors,
     Handed,
     Letter,
     Log,
     Page,
-    Snapshot,
     StoreUnavailableError,
     Tap,
     TapFault,
 )
 from gateway.model.synthetic import BUTTON, SYNTHETIC
 from gateway.service.parts import cancel
+from gateway.service.tap_talk import TapStanding
 
 log = logging.getLogger(__name__)
 
 PAGE_FRAMES = 1000
 """Frames of one page: so much is sent again at most after a kill."""
-LINGER_S = 0.5
-"""So long a tap lets news gather, so that it does not write to the disk for each event of its own."""
+LOOK_EVERY_S = 0.5
+"""So often the log is looked at for news, so that not each event is a page of its own."""
 QUIET_FRAMES = 50_000
 """A cursor on disk may lag so far where nothing was to be carried out."""
 TAKE_WITHIN_S = 60.0
@@ -44,6 +43,8 @@ AGAIN_FIRST_S, AGAIN_MAX_S = 0.5, 60.0
 LATE_AFTER = timedelta(minutes=5)
 """A tap that is disturbed for longer is told of on the health page."""
 MAX_REASON = 200
+FRAME = "frame/"
+"""A dead letter so named is a whole frame that the tap itself failed on: the log has what it tells."""
 CHANCE = SystemRandom()
 
 
@@ -57,20 +58,27 @@ class Source:
 
 
 class TapRunner:
-    """One tap at work. `backfill` tells where one begins that never was: at the first frame, or now."""
+    """One tap at work. One that never was begins after the frame `begins`, or now."""
 
-    def __init__(self, tap: Tap, source: Source, *, backfill: bool = False) -> None:
+    def __init__(self, tap: Tap, source: Source, begins: int | None = None) -> None:
         self.tap = tap
         self._log, self._cursors, self._clock = source.log, source.cursors, source.clock
         found = self._cursors.cursor(tap.name)
-        self.cursor = found if found is not None else 0 if backfill else self._log.cursor()
+        begins = self._log.cursor() if begins is None else begins
+        self.cursor = found if found is not None else begins
         self._kept = self.cursor if found is not None else -1
         self._frames = PAGE_FRAMES
+        self._taking = asyncio.Lock()
         self.news = asyncio.Event()
         self.fault = ""
         self.disturbed_since: datetime | None = None
         self.events = self.entries = 0
         self.letters = self._cursors.waiting(tap.name)
+
+    async def begin(self) -> None:
+        """Write down where the tap begins, or one that begins now would begin later after a kill."""
+        if self._kept < 0:
+            await self._keep(self.cursor, ())
 
     async def run(self) -> None:
         """Carry out page after page until cancelled."""
@@ -80,54 +88,49 @@ class TapRunner:
                 try:
                     page = await self._next()
                     await self._carried(page)
-                except (TapFault, StoreUnavailableError, TimeoutError) as error:
-                    self._disturbed(str(error) or f"no answer within {TAKE_WITHIN_S:.0f} s")
+                except Exception as error:  # noqa: BLE001 - one tap's trouble is none of the others'
+                    self._disturbed(self._reason(error))
                     await asyncio.sleep(again_s * CHANCE.uniform(0.75, 1.25))
                     again_s = min(again_s * 2, AGAIN_MAX_S)
                 else:
                     again_s = AGAIN_FIRST_S
         finally:
-            await self.tap.close()
+            with suppress(Exception):  # what cannot be closed is closed by the end of the process
+                await self.tap.close()
 
-    def refused(self, limit: int) -> Sequence[Letter]:
-        """Return the oldest dead letters; blocking."""
-        return self._cursors.letters(self.tap.name, limit)
-
-    def letter(self, number: int) -> Letter | None:
-        """Return one dead letter; blocking."""
-        return self._cursors.letter(self.tap.name, number)
-
-    async def again(self, letter: Letter) -> str:
+    async def again(self, number: int) -> str:
         """Send a dead letter once more; returns "" or why it is still refused.
 
-        TapFault, TimeoutError or StoreUnavailableError: it stays as it was.
+        TapFault when there is none of that number; that, TimeoutError or StoreUnavailableError: it stays.
         """
-        handed = await asyncio.wait_for(self.tap.again(letter.item, letter.body), TAKE_WITHIN_S)
-        if not handed.refused:
+        letter = await self._letter(number)
+        handed = await asyncio.wait_for(self._once_more(letter), TAKE_WITHIN_S)
+        refused = next((one.refused for one in handed if one.refused), "")
+        if not refused:
             await self._settle(letter, handed)
-        return handed.refused
+        return refused
 
-    async def give_up(self, letter: Letter) -> None:
-        """Remove a dead letter that nobody will send again."""
-        await self._settle(letter, None)
+    async def give_up(self, number: int) -> None:
+        """Remove a dead letter that nobody will send again; TapFault when there is none of that number."""
+        await self._settle(await self._letter(number), ())
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> TapStanding:
         """Return how the tap stands, for people and metrics."""
         since = self.disturbed_since
-        return {
-            "cursor": self.cursor,
-            "events": self.events,
-            "entries": self.entries,
-            "dead_letters": self.letters,
-            "fault": self.fault,
-            "disturbed_since": since.isoformat() if since else None,
-            "late": since is not None and self._clock.now() - since > LATE_AFTER,
-        }
+        return TapStanding(
+            cursor=self.cursor,
+            events=self.events,
+            entries=self.entries,
+            dead_letters=self.letters,
+            fault=self.fault,
+            disturbed_since=since,
+            late=since is not None and self._clock.now() - since > LATE_AFTER,
+            told=getattr(self.tap, "number", 0),
+        )
 
     async def _next(self) -> Page:
         """Wait until there is something to carry out, and return it."""
-        if self._kept < 0:  # or one that begins now would begin later after a kill
-            await self._keep(self.cursor, ())
+        await self.begin()
         while True:
             self.news.clear()
             page = await asyncio.to_thread(self._log.page, self.cursor, self._frames)
@@ -141,13 +144,15 @@ class TapRunner:
                 continue
             self._well()
             await self.news.wait()
-            await asyncio.sleep(LINGER_S)
 
     async def _carried(self, page: Page) -> None:
         try:
-            async with asyncio.timeout(TAKE_WITHIN_S):
+            async with self._taking, asyncio.timeout(TAKE_WITHIN_S):
                 handed = await self.tap.take(page)
-        except (TapFault, TimeoutError):
+        except TimeoutError:
+            self._frames = max(1, self._frames // 2)  # a receiver so slow takes a smaller page in time
+            raise
+        except TapFault:
             raise
         except Exception as error:
             log.exception("tap %s failed on frames %d to %d", self.tap.name, page.after + 1, page.upto)
@@ -155,7 +160,7 @@ class TapRunner:
                 self._frames = max(1, self._frames // 10)
                 return
             reason = f"the tap failed on this frame: {type(error).__name__}: {error}"[:MAX_REASON]
-            handed = [Handed(item=f"frame/{page.upto}", refused=reason)]
+            handed = [Handed(item=f"{FRAME}{page.upto}", refused=reason)]
         await self._keep(page.upto, handed)
         self._frames = min(PAGE_FRAMES, self._frames * 2)
         self.cursor = page.upto
@@ -169,9 +174,35 @@ class TapRunner:
         if any(one.refused for one in handed):
             self.letters = await asyncio.to_thread(self._cursors.waiting, self.tap.name)
 
-    async def _settle(self, letter: Letter, handed: Handed | None) -> None:
-        await asyncio.to_thread(self._cursors.settle, letter, handed, self._now_us())
+    async def _letter(self, number: int) -> Letter:
+        letter = await asyncio.to_thread(self._cursors.letter, self.tap.name, number)
+        if letter is None:
+            raise TapFault(f"there is no dead letter {number}")
+        return letter
+
+    async def _once_more(self, letter: Letter) -> Sequence[Handed]:
+        """Send the bytes that were refused, or of a frame that the tap failed on what the log has of it."""
+        if not letter.item.startswith(FRAME):
+            return [await self.tap.again(letter.item, letter.body)]
+        frame = int(letter.item.removeprefix(FRAME))
+        page = ours(await asyncio.to_thread(self._log.page, frame - 1, 1))
+        async with self._taking:
+            return await self.tap.take(page) or [Handed(item=letter.item, proof="taken")]
+
+    async def _settle(self, letter: Letter, handed: Sequence[Handed]) -> None:
+        """Remove a letter, with the proofs of what was sent for it; nothing was where it is given up."""
+        for one in handed or (None,):
+            await asyncio.to_thread(self._cursors.settle, letter, one, self._now_us())
         self.letters = await asyncio.to_thread(self._cursors.waiting, self.tap.name)
+
+    @staticmethod
+    def _reason(error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return f"no answer within {TAKE_WITHIN_S:.0f} s"
+        if isinstance(error, TapFault | StoreUnavailableError):
+            return str(error)
+        log.error("a tap failed", exc_info=error)
+        return f"failed: {type(error).__name__}: {error}"
 
     def _disturbed(self, reason: str) -> None:
         if not self.fault:
@@ -189,24 +220,13 @@ class TapRunner:
 
 
 class Taps:
-    """All taps of a gateway; an Observer that wakes them at each commit."""
+    """All taps of a gateway, woken when the log has grown."""
 
     def __init__(self, runners: Sequence[TapRunner], source: Source) -> None:
         self.runners = {runner.tap.name: runner for runner in runners}
         self.source = source
-        self._cursor = 0
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
-
-    def load(self, snapshot: Snapshot) -> None:
-        """Note how long the log is."""
-        self._cursor = snapshot.cursor
-
-    def publish(self, _changes: Changes, cursor: int) -> None:
-        """Wake the taps."""
-        self._cursor = cursor
-        for runner in self.runners.values():
-            runner.news.set()
 
     def add(self, runner: TapRunner) -> None:
         """Take one more tap, which runs as long as the others do."""
@@ -227,14 +247,23 @@ class Taps:
         async with asyncio.TaskGroup() as self._group:
             for runner in list(self.runners.values()):
                 self.add(runner)
-            await asyncio.Event().wait()
+            await self._watch()
 
-    def report(self) -> dict[str, dict[str, Any]]:
+    def report(self) -> dict[str, TapStanding]:
         """Return how each tap stands."""
-        return {
-            name: runner.report() | {"behind_frames": max(0, self._cursor - runner.cursor)}
-            for name, runner in self.runners.items()
-        }
+        return {name: runner.report() for name, runner in self.runners.items()}
+
+    async def _watch(self) -> None:
+        """Wake the taps when something was committed."""
+        seen = -1
+        while True:
+            with suppress(StoreUnavailableError):  # each tap finds that out itself, and says so
+                cursor = await asyncio.to_thread(self.source.log.cursor)
+                if cursor != seen:
+                    seen = cursor
+                    for runner in self.runners.values():
+                        runner.news.set()
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 def ours(page: Page) -> Page:

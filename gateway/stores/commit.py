@@ -11,6 +11,7 @@ from gateway.model.alert import Alert, AlertState
 from gateway.model.delivery import Delivery
 from gateway.model.frame import Frame
 from gateway.stores.events import rows_of_events
+from gateway.stores.schema import REGISTRY_AT
 from gateway.stores.sqlite import Row, Statement, to_us
 from gateway.stores.sqlite_journal import row_of_frame
 
@@ -86,6 +87,8 @@ def _meta(changes: Changes, cursor: int) -> list[Row]:
     rows: list[Row] = [("cursor", str(cursor).encode())]
     moments: dict[str, datetime | None] = {"now": changes.now, "listening_since": changes.listening_since}
     rows += [(key, at.isoformat().encode()) for key, at in moments.items() if at is not None]
+    if changes.registry is not None:
+        rows.append((REGISTRY_AT, str(cursor).encode()))
     return rows
 
 

@@ -1,10 +1,15 @@
 """One process a data directory: two writers on one journal would each believe to be the only one."""
 
 import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from gateway.contract import ConfigurationError
+from gateway.contract import ConfigurationError, StoreUnavailableError
+
+TRY_EVERY_S = 0.05
 
 
 def hold(data_dir: Path) -> IO[str]:
@@ -24,3 +29,19 @@ def hold(data_dir: Path) -> IO[str]:
             f"data_dir: {data_dir} is in use by another running gateway; stop it, or name another directory"
         ) from error
     return file
+
+
+@contextmanager
+def wait_for_turn(path: Path, within_s: float) -> Iterator[None]:
+    """Hold a file that one process has at a time; StoreUnavailableError if another keeps it for so long."""
+    with path.open("w") as file:
+        ends_at = time.monotonic() + within_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > ends_at:
+                    raise StoreUnavailableError(f"{path}: another process keeps it") from error
+                time.sleep(TRY_EVERY_S)
+        yield

@@ -12,7 +12,7 @@ from gateway.model.alert import Alert, AlertEntry
 from gateway.model.delivery import Delivery
 from gateway.model.event import MAX_MILLISECONDS, Event
 from gateway.stores.events import event_of_body, first_place
-from gateway.stores.sqlite import to_us
+from gateway.stores.sqlite import from_us, to_us
 from gateway.stores.state_reader import StateReader
 
 Item = TypeVar("Item")
@@ -53,7 +53,7 @@ class SqliteSearch(StateReader):
 
     def frame_at(self, at: datetime) -> int:
         """Return about the first frame received at that moment or later, never one after it."""
-        wanted = to_us(at - UNEVEN)
+        wanted = to_us(at) - UNEVEN // timedelta(microseconds=1)
         (found,) = self._reader.ask("SELECT min(position), max(position) FROM frames")
         if found[1] is None:
             return 0
@@ -64,6 +64,11 @@ class SqliteSearch(StateReader):
             ((received_us,),) = self._reader.ask(query, (middle,))
             low, high = (middle + 1, high) if received_us < wanted else (low, middle)
         return int(low)
+
+    def newest(self) -> datetime | None:
+        """Return when the last frame that is committed was received, None of an empty log."""
+        found = self._reader.ask("SELECT received_us FROM frames ORDER BY position DESC LIMIT 1")
+        return from_us(found[0][0]) if found else None
 
     def event(self, event_id: str) -> Event | None:
         """Return an event by its id."""
@@ -198,7 +203,8 @@ def _narrowed(sought: Sought) -> tuple[list[str], list[object]]:
     for sign, at in ((">=", sought.since), ("<", sought.until)):
         if at is not None:
             where.append(f"{by_id}id {sign} ?")
-            bounds.append(f"{max(0, min(MAX_MILLISECONDS, int(at.timestamp() * 1000))):012x}")
+            within = sign == "<" and at.microsecond % 1000 > 0  # an id tells no more than the millisecond
+            bounds.append(f"{max(0, min(MAX_MILLISECONDS, int(at.timestamp() * 1000) + within)):012x}")
     return where, bounds
 
 

@@ -17,7 +17,7 @@ from gateway.model.status import DeviceStatus, Discovered, Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.pipeline.state import ALERT_OWNER, deadline_key
 from gateway.stores.events import event_of_body, first_place
-from gateway.stores.schema import VERSION
+from gateway.stores.schema import REGISTRY_AT, VERSION
 from gateway.stores.sqlite import Reader, from_us
 
 LOOK_BACK = 200_000
@@ -236,6 +236,12 @@ def stored_registry(reader: Reader) -> RegistryDocument:
     found = reader.ask("SELECT value FROM meta WHERE key = 'registry'")
     found = found or reader.ask("SELECT body FROM registry")
     return RegistryDocument.from_json(found[0][0]) if found else RegistryDocument()
+
+
+def registry_changed_at(reader: Reader) -> int:
+    """Return the position of the commit that wrote the registry last; 0 in files made before it was kept."""
+    found = reader.ask("SELECT value FROM meta WHERE key = ?", (REGISTRY_AT,))
+    return int(found[0][0]) if found else 0
 
 
 def _moment(stored: bytes | None) -> datetime | None:

@@ -87,7 +87,8 @@ class FhirPush:
     def _alert(self, alert: Alert, entries: Sequence[AlertEntry]) -> Iterator[Resource]:
         answers = self._means.answers
         history = answers.history(alert.id, limit=HISTORY)
-        yield from of_alert(alert, history, answers.deliveries(alert.id, limit=DELIVERIES))
+        word = answers.event_word(alert.cause) if alert.cause else ""
+        yield from of_alert(alert, history, answers.deliveries(alert.id, limit=DELIVERIES), word)
         for entry in entries:
             yield from of_entry(entry)
 

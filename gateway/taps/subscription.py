@@ -1,7 +1,7 @@
 """Subscription: what somebody asked to be told over FHIR, sent as R4's rest-hook or the R5 backport says."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import httpx
 import msgspec
@@ -12,6 +12,8 @@ from gateway.fhir.notifying import Notice, notification
 from gateway.fhir.subscribing import Subscription
 from gateway.fhir.terms import Resource
 from gateway.service.issuers import issuers
+from gateway.service.subscribing import SENT
+from gateway.service.tap_talk import tap_of
 from gateway.service.tapping import TapMeans, tenants_of
 from gateway.tap_settings import TapSection
 
@@ -29,14 +31,12 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class SubscriptionTap:
-    """Sends to one endpoint. `base` gives the address of our own facade, by which resources are named."""
+    """Sends to one endpoint. `base` is the address of our own facade, by which resources are named."""
 
-    def __init__(
-        self, wanted: Subscription, means: TapMeans, store: SessionStore, base: Callable[[], str]
-    ) -> None:
-        self.name = f"subscription-{wanted.id}"
+    def __init__(self, wanted: Subscription, means: TapMeans, store: SessionStore, base: str) -> None:
+        self.name = tap_of(wanted.id)
         self._wanted, self._means, self._store, self._base = wanted, means, store, base
-        self._key = f"sent/{wanted.id}"
+        self._key = f"{SENT}{wanted.id}"
         kept = store.load().get(self._key)
         self._sent = msgspec.json.decode(kept, type=Sent) if kept else Sent(-1, 0)
         self.number = self._sent.number
@@ -106,7 +106,7 @@ class SubscriptionTap:
                 await self._send("POST", wanted.endpoint, b"")
 
     async def _post(self, notice: Notice) -> None:
-        bundle = notification(self._wanted, self._base(), notice)
+        bundle = notification(self._wanted, self._base, notice)
         await self._send("POST", self._wanted.endpoint, msgspec.json.encode(bundle))
 
     async def _send(self, method: str, url: str, body: bytes) -> None:

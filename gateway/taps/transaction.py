@@ -4,6 +4,7 @@ Each entry names its resource by an identifier of ours (FHIR R4, RESTful API: co
 create), so no server needs to take our ids, and a bundle that comes twice leaves one resource.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -46,6 +47,12 @@ KNOWN_BY = {
 }
 OWN_META = ("versionId", "lastUpdated")
 """What the receiving server writes itself."""
+DISTURBED = ("5", "429", "408")
+"""Beginnings of what is said to an entry where its server is at fault, or too busy: all of it waits."""
+CONFLICT = ("HTTP 409", "entry: 409")
+"""How a server tells that another writer was at the same resource (FHIR R4, http.html: 409 Conflict)."""
+CONFLICT_AGAIN_S = (0.2, 1.0)
+"""Pauses before a transaction in conflict is sent again; after them it is refused."""
 MAX_SAID = 160
 
 
@@ -85,19 +92,31 @@ class Answer:
 
 
 async def transact(calls: Caller, body: bytes, entries: int | None) -> Answer:
-    """Send a transaction of so many entries, None for one that was kept as it is.
+    """Send a transaction of so many entries, None for one that was kept as it is; again where it conflicts.
 
     TapFault when there is no answer, or one that blames nothing that was sent.
     """
+    for pause_s in CONFLICT_AGAIN_S:
+        answer = await _once(calls, body, entries)
+        if not answer.refused.startswith(CONFLICT):
+            return answer
+        await asyncio.sleep(pause_s)
+    return await _once(calls, body, entries)
+
+
+async def _once(calls: Caller, body: bytes, entries: int | None) -> Answer:
     answer = await calls.send("POST", "", body=body, headers={"content-type": FHIR})
     if not answer.is_success:
         return Answer(refused=why(answer))
     told = _read(answer)
-    responses = [one.get("response", {}) for one in told.get("entry", [])]
-    if told.get("type") != "transaction-response" or entries not in (None, len(responses)):
+    responses = _responses(told)
+    if responses is None or entries not in (None, len(responses)):
         raise TapFault("its answer is no transaction-response")
     bad = next((one for one in responses if not str(one.get("status", "")).startswith("2")), None)
     if bad is not None:
+        status = str(bad.get("status", ""))
+        if status.startswith(DISTURBED):
+            raise TapFault(f"entry: {status[:3]}")
         return Answer(
             refused=f"entry: {bad.get('status', 'no status')} {_issues(bad.get('outcome', {}))}".strip()
         )
@@ -115,12 +134,24 @@ def why(answer: httpx.Response) -> str:
 
 def _issues(outcome: Any) -> str:
     issues = outcome.get("issue", []) if isinstance(outcome, dict) else []
-    texts = [
-        str(one.get("diagnostics") or one.get("details", {}).get("text") or one.get("code", ""))
-        for one in issues
-        if isinstance(one, dict)
-    ]
+    texts = [_said(one) for one in issues if isinstance(one, dict)] if isinstance(issues, list) else []
     return " ".join("; ".join(texts).split())[:MAX_SAID]
+
+
+def _said(issue: Mapping[str, Any]) -> str:
+    details = issue.get("details")
+    text = details.get("text") if isinstance(details, dict) else None
+    return str(issue.get("diagnostics") or text or issue.get("code", ""))
+
+
+def _responses(told: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return what was said to each entry, None where that is no transaction-response."""
+    entries = told.get("entry", [])
+    if told.get("type") != "transaction-response" or not isinstance(entries, list):
+        return None
+    found = [one.get("response") if isinstance(one, dict) else None for one in entries]
+    said = [one for one in found if isinstance(one, dict)]
+    return said if len(said) == len(found) else None
 
 
 def _read(answer: httpx.Response) -> dict[str, Any]:

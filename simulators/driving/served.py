@@ -6,8 +6,9 @@ from pathlib import Path
 
 import typer
 
-from gateway.commands.serve import serve, set_up_logging
+from gateway.commands.serve import serve
 from gateway.config import Settings
+from gateway.logs import set_up_logging
 from gateway.wiring import Gateway
 from simulators.clock import CLOCK_FILE, FastClock, SharedClock, write_clock
 from simulators.driving.inprocess import empty_folder

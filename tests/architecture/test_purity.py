@@ -20,7 +20,13 @@ CLOCK_CALLS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime
 CLOCK_OWNERS = {"datetime", "date", "time", "dt"}
 COMMANDS = ("gateway/__main__.py", "gateway/commands/")
 """What starts things, and may look at the clock to do so."""
-MAY_MAKE_A_CLOCK = ("gateway/service/", "gateway/wiring", "gateway/edge/house.py", *COMMANDS)
+MAY_MAKE_A_CLOCK = (
+    "gateway/service/",
+    "gateway/wiring",
+    "gateway/edge/house.py",
+    "gateway/tap_child.py",
+    *COMMANDS,
+)
 
 
 def imported(path: Path) -> set[str]:

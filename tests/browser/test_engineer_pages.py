@@ -51,7 +51,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         found.send("t/lock-1", "lock.locked", battery_percent=64)
         found.send("t/unknown-1", "alarm.manual", presses=1)
         found.send("t/lock-1", "lock.jammed")
-        found.wait(lambda: found.gateway.taps.runners["records"].letters == 1)
+        found.wait(lambda: found.gateway.taps.report()["records"]["dead_letters"] == 1)
         yield found
 
 

@@ -191,6 +191,8 @@ def test_frame_at_is_never_after_the_first_frame_of_that_time(search: LogSearch)
         assert frame <= max(1, minutes)
         assert frame >= min(FRAMES, minutes) - 2
     assert search.frame_at(AT - timedelta(days=9000)) <= 1
+    assert search.frame_at(datetime.min.replace(tzinfo=UTC)) <= 1
+    assert search.newest() == AT + timedelta(minutes=FRAMES)
 
 
 def test_an_alert_stands_where_its_newest_line_is(search: LogSearch, store: SqliteStore) -> None:
@@ -241,6 +243,7 @@ def test_an_empty_log_is_searched_without_finding(tmp_path: Path) -> None:
     empty = SqliteStore(tmp_path / "other.db")
     search = SqliteSearch(tmp_path / "other.db")
     assert search.frame_at(AT) == 0
+    assert search.newest() is None
     assert search.find_events(Sought(), (), 10) == EventPage([], None)
     assert search.event("x") is None
     search.close()

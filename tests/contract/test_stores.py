@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from gateway.contract import StoreUnavailableError
 from gateway.model.frame import Transport
 from gateway.pipeline.state import State
+from gateway.stores.follower import Follower
 from gateway.stores.sqlite_store import SqliteStore
 from tests.unit.pipeline.town import PENDANT, Town
 
@@ -129,3 +130,25 @@ def test_what_may_still_be_proved_comes_back_and_what_is_settled_can_be_asked_fo
     assert settled is not None
     assert settled.reason == "no page"
     assert store.delivery("unknown") is None
+
+
+def test_a_follower_has_the_registry_that_belongs_to_the_page_it_read_last(
+    store: SqliteStore, path: Path
+) -> None:
+    town = Town()
+    document = town.state.registry.document
+    first = town.send(PENDANT, "alarm.manual", presses=1)
+    store.commit(replace(first, registry=document), town.position)
+    with closing(Follower(path)) as follower:
+        begins = follower.cursor()
+        more = replace(document, team=(*document.team, replace(document.team[0], id="another")))
+        then = town.send(PENDANT, "alarm.manual", presses=1)
+        store.commit(replace(then, registry=more), town.position)
+        assert "another" not in follower.registry().teams
+        page = follower.page(begins, 10)
+        assert page.events
+        kept = follower.registry()
+        assert "another" in kept.teams
+        store.commit(town.send(PENDANT, "heartbeat"), town.position)
+        follower.page(page.upto, 10)
+        assert follower.registry() is kept, "one that did not change is not read again"

@@ -18,9 +18,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Rece
         house.send("t/lock-1", "lock.jammed")
         house.send("t/lock-1", "lock.locked")
         house.send("t/lock-1", "lock.jammed")
-        runner = house.gateway.taps.runners["records"]
-        house.wait(lambda: runner.cursor >= house.gateway.board.cursor)
-        house.wait(lambda: bool(house.gateway.taps.runners["nobody"].fault))
+        house.wait(lambda: house.gateway.taps.report()["records"]["behind_frames"] == 0)
+        house.wait(lambda: bool(house.gateway.taps.report()["nobody"]["fault"]))
         yield house, receiver
 
 

@@ -1,8 +1,10 @@
 """The FHIR facade of a whole gateway: what is served, to whom, page by page, and what is refused."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from tests.browser.whole_house import House, running
 OURS, THEIRS, NOT_FHIR = "all-of-it-token", "other-tenant-token", "metrics-token"
 TENANT_T = "tenant-t-token"
 POSITIONS = 110
+MANY = 40
+"""More searches at once than the loop has threads of its own on any machine."""
 OTHER = """
 [[tenant]]
 id = "o"
@@ -259,10 +263,12 @@ def test_a_search_by_form_finds_the_same(client: httpx.Client) -> None:
         ("Observation?patient=", 400, "invalid"),
         ("Observation?status:not=final", 400, "invalid"),
         ("Observation?_count=many", 400, "invalid"),
+        ("Observation?_count=0", 400, "invalid"),
         ("Observation?_sort=colour", 400, "invalid"),
         ("Observation?_include=Observation:colour", 400, "invalid"),
         ("Observation?_page=bm9uZQ", 400, "invalid"),
         ("DetectedIssue?_page=WzAsMV0", 400, "invalid"),
+        ("Observation?_page=WzAsICJcdWQ4MDAiXQ", 400, "invalid"),  # half a surrogate
         ("Observation/none", 404, "not-found"),
         ("Provenance/none-x", 404, "not-found"),
         ("Medication", 404, "not-found"),
@@ -286,6 +292,27 @@ def test_what_is_not_understood_is_an_operation_outcome(
     assert told["resourceType"] == "OperationOutcome"
     assert told["issue"][0]["code"] == code
     assert told["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    "asked", ["_id:exact=none", "patient.identifier=none", "patient:Patient=none", "_has:Task:patient:code=x"]
+)
+def test_a_filter_that_is_not_served_never_widens_what_is_found(client: httpx.Client, asked: str) -> None:
+    assert client.get(f"/fhir/Observation?{asked}").status_code == 400
+
+
+def test_what_lies_outside_every_log_is_asked_for_without_a_fault(client: httpx.Client) -> None:
+    everything_ever = client.get("/fhir/Observation?_lastUpdated=ge0001-01-01&_count=500").json()["entry"]
+    assert len(everything_ever) == len(search(client, "Observation"))
+    alert = search(client, "DetectedIssue")[0]["id"]
+    assert client.get(f"/fhir/Provenance/{alert}-99999999999999999999").status_code == 404
+
+
+def test_a_date_holds_beside_an_id_too(client: httpx.Client) -> None:
+    (door,) = search(client, "Observation?code=lock.unlocked")
+    asked = f"Observation?_id={door['id']}"
+    assert search(client, f"{asked}&date=ge2001") == [door]
+    assert search(client, f"{asked}&date=lt2001") == []
 
 
 def test_an_unknown_parameter_is_passed_over_and_the_self_link_says_so(client: httpx.Client) -> None:
@@ -394,6 +421,48 @@ def test_a_pilot_is_exported_alone(client: httpx.Client) -> None:
     assert of["Location"] == {"home-17"}
     assert len(of["Observation"]) == 2
     assert len(of["DetectedIssue"]) == 1
+
+
+@pytest.mark.parametrize("since", ["0001-01-01", "2020-01-01T00:00:00+01:00"])
+def test_an_export_since_ever_ends(client: httpx.Client, since: str) -> None:
+    _, found = exported(client, f"$export?_type=Communication&_since={since}")
+    assert len(found) == len(search(client, "Communication"))
+
+
+def test_searches_that_take_long_hold_up_nobody_else(
+    house: House, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, begun = threading.Event(), threading.Event()
+    find = house.gateway.search.find_events
+
+    def slowly(*asked: Any) -> Any:
+        begun.set()
+        go_on.wait(60)
+        return find(*asked)
+
+    monkeypatch.setattr(house.gateway.search, "find_events", slowly)
+    with ThreadPoolExecutor(MANY) as pool:
+        try:
+            asked = [pool.submit(client.get, "/fhir/Encounter") for _ in range(MANY)]
+            assert begun.wait(30)
+            refused = next(one.result(30) for one in as_completed(asked, 30))
+            assert (refused.status_code, refused.json()["resourceType"]) == (429, "OperationOutcome")
+            assert client.get("/api/v1/alerts?state=closed", timeout=20).status_code == 200
+        finally:
+            go_on.set()
+        assert sorted({one.result(60).status_code for one in asked}) == [200, 429]
+
+
+def test_a_fault_of_ours_is_an_outcome_too(
+    house: House, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise KeyError("a secret of the inside")
+
+    monkeypatch.setattr(house.gateway.search, "find_events", broken)
+    answer = client.get("/fhir/Encounter")
+    assert (answer.status_code, answer.json()["resourceType"]) == (500, "OperationOutcome")
+    assert "secret" not in answer.text
 
 
 def test_an_export_is_seen_by_who_began_it_alone(house: House, client: httpx.Client) -> None:

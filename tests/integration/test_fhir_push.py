@@ -110,6 +110,8 @@ def test_an_alerts_story_is_on_the_server_as_resources_that_lead_to_one_another(
     assert kinds["Observation"] == 1
     (task,) = [held for (kind, _), held in server.fhir.held.items() if kind == "Task"]
     assert (task["status"], task["businessStatus"]["coding"][0]["code"]) == ("completed", "closed")
+    (issue,) = [held for (kind, _), held in server.fhir.held.items() if kind == "DetectedIssue"]
+    assert "alarm.manual" in {one["code"] for one in issue["code"]["coding"]}  # as the facade tells it
     there = {f"{kind}/{name}" for kind, name in server.fhir.held}
     assert {name for held in server.fhir.held.values() for name in references(held)} <= there
     assert {item.item for item in handed} == {f"alert/{one}" for one in town.book.alerts}
@@ -179,6 +181,21 @@ def test_a_server_that_is_disturbed_lets_the_page_wait(
     with pytest.raises(TapFault, match=str(status)):
         taken(town, system[1], whole_story(town))
     assert server.fhir.held == {}
+
+
+def test_a_conflict_with_another_writer_passes_and_one_that_stays_waits_for_a_person(
+    town: CareTown,
+    system: tuple[CareStandIn, str],
+    server: CareStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.taps.transaction.CONFLICT_AGAIN_S", (0.0, 0.0))
+    page = town.page(town.town.send(PENDANT, "alarm.manual"))
+    server.faults = Faults(fail=409, fail_times=2)
+    assert not any(item.refused for item in taken(town, system[1], [page]))
+    assert kinds_of(server)["DetectedIssue"] == len(page.alerts)
+    server.faults = Faults(fail=409)
+    assert all(item.refused.startswith("HTTP 409") for item in taken(town, system[1], [page]))
 
 
 def by_fhir(town: CareTown, url: str, work: Callable[[CareTap], Coroutine[Any, Any, T]]) -> T:

@@ -9,11 +9,14 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
+from gateway.api.passwords import hash_password, token_hash
 from simulators.standins.server import served
 from tests.browser.whole_house import House, running
+from tests.integration.mosquitto import wait_for
 
 BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
 TOPIC = "https://vaka.example.org/fhir/SubscriptionTopic"
+ALERTS = f"{TOPIC}/alert"
 
 
 class Endpoint:
@@ -137,10 +140,13 @@ def test_a_topic_shakes_hands_tells_of_an_alert_and_numbers_what_it_tells(
     event = next(one["part"] for one in status["parameter"] if one["name"] == "notification-event")
     assert event[0] == {"name": "event-number", "valueString": "1"}
     assert event[2]["valueReference"]["reference"].endswith(f"/fhir/DetectedIssue/{issue['id']}")
-    said = client.get(f"/fhir/Subscription/{name}/$status").json()["entry"][0]["resource"]
-    assert {one["name"]: one for one in said["parameter"]}["events-since-subscription-start"][
-        "valueString"
-    ] == "1"
+
+    def told() -> str:
+        said = client.get(f"/fhir/Subscription/{name}/$status").json()["entry"][0]["resource"]
+        named = {one["name"]: one for one in said["parameter"]}
+        return str(named["events-since-subscription-start"]["valueString"])
+
+    wait_for(lambda: told() == "1")
 
 
 def parameters(bundle: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +178,7 @@ def test_an_endpoint_that_is_away_gets_everything_later_and_the_subscription_say
     there.status = 503
     for _ in range(3):
         house.send("t/sos-2", "motion.detected")
-    wait(house, lambda: bool(house.gateway.taps.runners[f"subscription-{name}"].fault))
+    wait(house, lambda: bool(house.gateway.taps.report()[f"subscription-{name}"]["fault"]))
     told = client.get(f"/fhir/Subscription/{name}").json()
     assert (told["status"], told["error"]) == ("error", "HTTP 503")
     there.status = 200
@@ -196,14 +202,14 @@ def test_a_subscription_outlives_the_gateway_and_misses_nothing(
         name = client.post("/fhir/Subscription", json=wanted).json()["id"]
         there.status = 503
         house.send("t/lock-1", "lock.locked")
-        wait(house, lambda: bool(house.gateway.taps.runners[f"subscription-{name}"].fault))
+        wait(house, lambda: bool(house.gateway.taps.report()[f"subscription-{name}"]["fault"]))
     there.status = 200
     with running(tmp_path) as house, house.browser_like() as client:
         wait(house, lambda: len(there.got) > 1)
         assert len(there.got[1][2]["entry"]) == 2
         assert client.delete(f"/fhir/Subscription/{name}").status_code == 204
         assert client.get(f"/fhir/Subscription/{name}").status_code == 404
-        assert f"subscription-{name}" not in house.gateway.taps.runners
+        assert f"subscription-{name}" not in house.gateway.taps.names
 
 
 @pytest.mark.parametrize(
@@ -224,6 +230,19 @@ def test_a_subscription_outlives_the_gateway_and_misses_nothing(
             "channel.payload",
         ),
         ({"end": "soon"}, "end"),
+        ({"end": "2020-01-01T00:00:00Z"}, "end"),
+        ({"criteria": "Observation?patient="}, "patient"),
+        ({"criteria": "Observation?code=,"}, "code"),
+        ({"criteria": "Observation?patient=Group/x"}, "patient"),
+        ({"criteria": ALERTS, "_criteria": {"extension": 5}}, "_criteria.extension"),
+        ({"channel": {"type": "rest-hook", "endpoint": "https://x", "extension": 5}}, "channel.extension"),
+        ({"channel": {"type": "rest-hook", "endpoint": "https://x", "payload": ["x"]}}, "channel.payload"),
+        ({"channel": {"type": "rest-hook", "endpoint": "https://[::1"}}, "channel.endpoint"),
+        ({"channel": {"type": "rest-hook", "endpoint": "https://x:99999999"}}, "channel.endpoint"),
+        (
+            {"criteria": ALERTS, "channel": {"type": "rest-hook", "endpoint": "https://x", "_payload": 7}},
+            "channel._payload",
+        ),
     ],
 )
 def test_what_cannot_be_taken_is_refused_by_its_element(
@@ -238,3 +257,28 @@ def test_what_cannot_be_taken_is_refused_by_its_element(
 def test_a_topics_endpoint_that_does_not_answer_the_handshake_is_refused(client: httpx.Client) -> None:
     answer = client.post("/fhir/Subscription", json=topic("alert", "http://127.0.0.1:9/", "empty"))
     assert (answer.status_code, "handshake" in answer.text) == (400, True)
+
+
+def test_a_subscription_does_not_outlive_its_token_and_an_engineer_can_end_it(
+    tmp_path: Path, endpoint: tuple[Endpoint, str]
+) -> None:
+    there, url = endpoint
+    engineer = {"name": "eva", "role": "engineer", "password_hash": hash_password("eva")}
+    token = {"name": "integrator", "token_hash": token_hash("x"), "scopes": ["fhir:subscribe"]}
+    as_token = {"Authorization": "Bearer x"}
+    with running(tmp_path, user=[engineer], token=[token]) as house, house.client() as client:
+        made = client.post("/fhir/Subscription", json=asked("Observation", url), headers=as_token)
+        assert made.status_code == 201, made.text
+        name = made.json()["id"]
+        house.send("t/lock-1", "lock.locked")
+        wait_for(lambda: there.got)
+    there.got.clear()
+    with running(tmp_path, user=[engineer]) as house, house.client() as client:
+        client.headers["Origin"] = house.url
+        client.post("/login", data={"name": "eva", "password": "eva"})
+        client.headers["X-Vaka-Token"] = client.get("/api/v1/session").json()["forgery_token"]
+        told = client.get(f"/fhir/Subscription/{name}").json()
+        assert (told["status"], told["error"]) == ("off", "its owner may not subscribe any more")
+        house.send("t/lock-1", "lock.locked")
+        assert client.delete(f"/fhir/Subscription/{name}").status_code == 204
+    assert there.got == []

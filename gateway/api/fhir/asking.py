@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import msgspec
@@ -44,10 +46,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
                 controls.setdefault(name, []).append(value)
             elif name == ID or name in kind.params:
                 params.setdefault(name, []).append(value)
-            elif (
-                ":" in name and name.split(":")[0] in kind.params
-            ):  # to leave it out would widen what is found
-                raise BadSearchError(f"{name}: modifiers are not supported")
+            elif _narrows(name, kind):  # to leave it out would widen what is found
+                raise BadSearchError(f"{name[:80]}: modifiers, chains and _has are not supported")
             elif strict:
                 allowed = ", ".join([ID, *kind.params, *sorted(CONTROLS)])
                 raise BadSearchError(f"parameters of {kind.name}: found {name[:80]!r}; allowed: {allowed}")
@@ -63,6 +63,15 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     def fits(self, resource: Resource) -> bool:
         """Tell whether a resource is as asked."""
         return fits(resource, self.params, self.kind.params)
+
+    def in_time(self, event_id: str) -> bool:
+        """Tell whether an event, whose id begins with its moment, is of the date that is asked for."""
+        try:
+            moment_us = int(event_id[:12], 16) * 1000
+        except ValueError:
+            return False
+        at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_us)
+        return period_of("date", self.params["date"]).holds(at)
 
     def ids(self) -> frozenset[str]:
         """Return the logical ids that are asked for, none where any may be."""
@@ -136,6 +145,12 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
         return names_of(ids_of("patient", values, "Patient"), registry.persons) if values else frozenset()
 
 
+def _narrows(name: str, kind: Kind) -> bool:
+    """Tell whether a parameter that is not served is one of ours with a modifier or a chain, or `_has`."""
+    first = re.split(r"[:.]", name, maxsplit=1)[0]
+    return first != name and first in {ID, "_has", *kind.params}
+
+
 def page_token(mark: Mark) -> str:
     """Return a place in an order as an opaque word."""
     return base64.urlsafe_b64encode(json.dumps(mark).encode()).decode().rstrip("=")
@@ -146,19 +161,21 @@ def _mark(given: Sequence[str]) -> Mark:
         return ()
     try:
         found: Any = json.loads(base64.urlsafe_b64decode(given[-1] + "=" * (-len(given[-1]) % 4)))
-        return tuple(msgspec.convert(found, tuple[Whole | str, ...]))
+        mark = tuple(msgspec.convert(found, tuple[Whole | str, ...]))
+        "".join(one for one in mark if isinstance(one, str)).encode()  # half a surrogate is no text
     except (ValueError, msgspec.ValidationError) as error:
         raise BadSearchError(
             "_page: found what no link of ours says; allowed: the next link of a page"
         ) from error
+    return mark
 
 
 def _count(given: Sequence[str]) -> int:
     if not given:
         return COUNT
-    if not given[-1].isdecimal() or len(given[-1]) > 9:
+    if not given[-1].isdecimal() or len(given[-1]) > 9 or int(given[-1]) < 1:
         raise BadSearchError(f"_count: found {given[-1][:20]!r}; allowed: 1 to {MOST}")
-    return max(1, min(MOST, int(given[-1])))
+    return min(MOST, int(given[-1]))
 
 
 def _sort(kind: Kind, given: Sequence[str], *, strict: bool) -> str:

@@ -101,7 +101,8 @@ def _begin(request: Request, ctx: Context, actor: Actor, sight: Sight) -> Respon
     if unknown_kinds := sorted(set(kinds) - KINDS.keys()):
         raise BadSearchError(f"_type: found {unknown_kinds[0][:64]!r}; allowed: {', '.join(KINDS)}")
     try:
-        since = period_of("_since", [f"ge{given['_since']}"]).since if "_since" in given else None
+        asked = given.get("_since", "").replace(" ", "+")  # a + that was not written as %2B
+        since = period_of("_since", [f"ge{asked}"]).since if asked else None
     except BadValue as error:
         raise BadSearchError(str(error)) from error
     wanted = Wanted(

@@ -4,17 +4,18 @@ import asyncio
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from gateway.api.fhir.asking import MOST, Search
 from gateway.api.fhir.errors import ThrottledError
 from gateway.api.fhir.reading import Reading
+from gateway.api.fhir.threads import Threads
 from gateway.contract import Clock, Mark, StoreUnavailableError
 from gateway.fhir.kinds import KINDS, UPDATED
 from gateway.fhir.terms import moment
@@ -22,15 +23,18 @@ from gateway.fhir.terms import moment
 log = logging.getLogger(__name__)
 
 KEPT = timedelta(hours=1)
+LOOK_S = 60.0
+"""So often it is looked for exports past their time."""
 UNDER_WAY = 2
 """Exports that are written at once; the others wait."""
-HELD = 8
-"""Exports that are kept at once; one more is refused until one ends or is deleted."""
+HELD, HELD_EACH = 8, 4
+"""Exports that are kept at once, of all and of one actor; one more is refused until one is gone."""
 LINES_A_FILE = 50_000
 MOST_BYTES = 4 << 30
 """What one export may write: past it, it fails and says so."""
 OVERLAP = timedelta(seconds=60)
-"""So much before its start is the transaction time: what was on its way comes with the next `_since`."""
+"""So much before its start, or before what the log had by then, is the transaction time: what was on its
+way, however long the disk or a flood held it up, comes with the next `_since`."""
 SETTLED = timedelta(days=1)
 """A delivery changes for so long after it was queued, which is all the time it has."""
 
@@ -82,13 +86,19 @@ class Job:
         """Write all files; a disk or database that refuses is the end of it, and its reason is kept."""
         try:
             self.folder.mkdir(mode=0o700, parents=True)
+            if (newest := reading.newest()) is not None:  # what came later may still be on its way
+                self.at = min(self.at, newest - OVERLAP)
             for kind in self.wanted.kinds:
                 self.kind = kind
                 self._write_kind(reading, kind)
             self.done = not self.stop.is_set()
         except (OSError, StoreUnavailableError, TooLargeError) as error:
-            self.error = str(error) if not isinstance(error, OSError) else f"the disk: {error.strerror}"
-            log.warning("export failed: %s", self.error)
+            if not self.stop.is_set():  # else its folder was taken from under it
+                self.error = str(error) if not isinstance(error, OSError) else f"the disk: {error.strerror}"
+                log.warning("export failed: %s", self.error)
+        except Exception:
+            self.error = "the gateway failed at it; its log says how"
+            log.exception("export failed")
         finally:
             if not self.done:
                 shutil.rmtree(self.folder, ignore_errors=True)
@@ -125,33 +135,39 @@ class Job:
     def _params(self, kind: str) -> dict[str, Sequence[str]]:
         if self.wanted.since is None or UPDATED not in KINDS[kind].params:
             return {}  # the registry is always told whole
-        since = self.wanted.since - (SETTLED if kind == "Communication" else timedelta(0))
+        since = self.wanted.since
+        if kind == "Communication" and since - datetime.min.replace(tzinfo=UTC) > SETTLED:
+            since -= SETTLED
         return {UPDATED: [f"ge{moment(since)}"]}
 
 
 class Exports:
     """All exports of this process; a restart ends them, and what was written is removed."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, *, look_s: float = LOOK_S) -> None:
         self._folder = folder
+        self._look_s = look_s
         self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Semaphore(UNDER_WAY)
+        self._next_look: asyncio.TimerHandle | None = None
+        self.threads = Threads(UNDER_WAY)
         shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, wanted: Wanted, reading: Reading) -> Job:
         """Begin an export; ThrottledError when so many are kept already."""
         self._forget()
-        if len(self._jobs) >= HELD:
+        own = sum(one.wanted.actor == wanted.actor for one in self._jobs.values())
+        if len(self._jobs) >= HELD or own >= HELD_EACH:
             raise ThrottledError(
-                f"{HELD} exports are kept already; delete one, or wait until one expires", 60
+                f"{len(self._jobs)} exports are kept already, {own} of yours; delete one, or wait until one "
+                "expires",
+                60,
             )
         job = Job(wanted, self._folder / token_urlsafe(24), self._clock.now())
         self._jobs[job.id] = job
-        task = asyncio.create_task(self._run(job, reading), name="fhir export")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(self._run(job, reading), "fhir export")
+        self._look_again()
         return job
 
     def find(self, job_id: str, actor: str) -> Job | None:
@@ -164,20 +180,34 @@ class Exports:
         """End an export and remove what it wrote."""
         job.stop.set()
         self._jobs.pop(job.id, None)
-        shutil.rmtree(job.folder, ignore_errors=True)
+        self._begin(asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True), "fhir export removed")
 
     async def close(self) -> None:
         """End all exports and wait for their threads."""
+        if self._next_look is not None:
+            self._next_look.cancel()
         for job in list(self._jobs.values()):
             self.remove(job)
         if self._tasks:
             await asyncio.wait(self._tasks)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        await self.threads.close()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _run(self, job: Job, reading: Reading) -> None:
-        async with self._turn:
-            if not job.stop.is_set():
-                await asyncio.to_thread(job.write, reading)
+        await self.threads.export(lambda: None if job.stop.is_set() else job.write(reading))
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _look_again(self) -> None:
+        """Remove what is past its hour, and look again while there is any, though nobody asks."""
+        self._forget()
+        if self._next_look is not None:
+            self._next_look.cancel()
+        loop = asyncio.get_running_loop()
+        self._next_look = loop.call_later(self._look_s, self._look_again) if self._jobs else None
 
     def _forget(self) -> None:
         now = self._clock.now()

@@ -1,5 +1,6 @@
 """Reading: one resource, or one page of a search with what comes with it."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from gateway.api.fhir.asking import Search
@@ -31,6 +32,10 @@ class Reading:
         self._registered = Registered(sight, statuses)
         self._logged = Logged(sight, search)
 
+    def newest(self) -> datetime | None:
+        """Return up to when what was received is in the log, None where nothing is."""
+        return self._search.newest()
+
     def read(self, kind: str, written: str) -> Resource | None:
         """Return a resource, None when there is none or it is not seen."""
         source = self._registered if self._registered.holds(kind) else self._logged
@@ -47,7 +52,8 @@ class Reading:
     def _found(self, asked: Search) -> tuple[list[Resource], Mark | None]:
         kind = asked.kind.name
         if ids := asked.ids():
-            read = (self.read(kind, one) for one in sorted(ids) if one)
+            meant = [one for one in sorted(ids) if one and ("date" not in asked.params or asked.in_time(one))]
+            read = (self.read(kind, one) for one in meant)
             return [one for one in read if one is not None and asked.fits(one)], None
         if self._registered.holds(kind):
             after = str(asked.mark[0]) if asked.mark else ""

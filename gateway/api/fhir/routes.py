@@ -1,6 +1,5 @@
 """The routes of read, search and capabilities."""
 
-import asyncio
 from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Annotated
@@ -16,7 +15,7 @@ from gateway.api.context import Context
 from gateway.api.errors import NotFoundError
 from gateway.api.fhir.asking import Search, page_token
 from gateway.api.fhir.errors import PREFIX, RESPONSES, BadSearchError, FhirResponse
-from gateway.api.fhir.means import accept, base_of, kind_of, reading, strict
+from gateway.api.fhir.means import accept, base_of, fhir_means, kind_of, reading, strict
 from gateway.fhir.bundles import capability, searchset
 
 ROUTER = APIRouter(prefix=PREFIX)
@@ -54,7 +53,8 @@ async def read(request: Request, ctx: Ctx, actor: FhirReader, kind: Named, logic
     """Return one resource. What another tenant has is not there."""
     accept(request)
     name = kind_of(kind).name
-    found = await asyncio.to_thread(reading(ctx, actor).read, name, logical_id)
+    seen = reading(ctx, actor)
+    found = await fhir_means(ctx).exports.threads.search(lambda: seen.read(name, logical_id))
     AUDIT.info("fhir read actor=%s type=%s found=%s", actor.name, name, found is not None)
     if found is None:
         raise NotFoundError(f"{name} with that id")
@@ -68,7 +68,8 @@ async def _search(
     accept(request)
     asked = Search.of(kind_of(kind), pairs, strict=strict(request))
     asked.check()
-    page = await asyncio.to_thread(reading(ctx, actor).page, asked)
+    seen = reading(ctx, actor)
+    page = await fhir_means(ctx).exports.threads.search(lambda: seen.page(asked))
     AUDIT.info("fhir search actor=%s type=%s found=%d", actor.name, asked.kind.name, len(page.found))
     base = base_of(request)
     address = f"{base}/{asked.kind.name}"

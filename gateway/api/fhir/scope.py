@@ -2,7 +2,8 @@
 
 import msgspec
 
-from gateway.api.auth import Actor
+from gateway.api.auth import Actor, find_actor
+from gateway.config import ApiSettings
 from gateway.fhir.pilots import devices_of
 from gateway.model.alert import Alert
 from gateway.model.event import Event
@@ -68,3 +69,11 @@ def sight_of(actor: Actor, registry: Registry) -> Sight:
         return Sight(registry, None)
     theirs = (registry.teams[name] for name in actor.teams if name in registry.teams)
     return Sight(registry, frozenset(registry.units[team.unit].tenant for team in theirs))
+
+
+def subscribers_tenants(name: str, settings: ApiSettings, registry: Registry) -> frozenset[str] | None:
+    """Return the tenants that an actor of this name may be told of today: empty for none, None for all."""
+    actor = find_actor(name, settings)
+    if actor is None or not actor.may("fhir:subscribe"):
+        return frozenset()
+    return sight_of(actor, registry).tenants

@@ -2,7 +2,9 @@
 
 from secrets import token_hex
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -10,9 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from gateway.api.access import Ctx, FhirSubscriber
 from gateway.api.answers import AUDIT
-from gateway.api.auth import Actor
+from gateway.api.auth import EVERYTHING, Actor
 from gateway.api.context import Context
-from gateway.api.errors import ApiError, NotAllowedError, NotFoundError
+from gateway.api.errors import ApiError, NotAllowedError, NotFoundError, UnavailableError
 from gateway.api.fhir.errors import PREFIX, RESPONSES, BadSearchError, FhirResponse, ThrottledError
 from gateway.api.fhir.means import accept, base_of, fhir_means
 from gateway.api.fhir.scope import sight_of
@@ -22,6 +24,7 @@ from gateway.fhir.notifying import Notice, status_of
 from gateway.fhir.subscribing import BadSubscription, Subscription, read_subscription, resource_of
 from gateway.fhir.terms import Resource
 from gateway.service.subscribing import MOST, Subscriptions
+from gateway.service.tap_process import TapsDownError
 from gateway.tap_settings import safe_url
 
 ROUTER = APIRouter(prefix=f"{PREFIX}/Subscription")
@@ -38,7 +41,9 @@ async def subscribe(request: Request, ctx: Ctx, actor: FhirSubscriber) -> Respon
     one = await _read(request, ctx, actor)
     try:
         await _kept(ctx).add(one)
-    except (TapFault, TimeoutError) as error:
+    except TapsDownError as error:
+        raise UnavailableError(str(error)) from error
+    except TapFault as error:
         raise BadSearchError(f"channel.endpoint: the handshake was not answered: {error}") from error
     AUDIT.info("fhir subscription begun actor=%s id=%s", actor.name, one.id)
     address = f"{base_of(request)}/Subscription/{one.id}"
@@ -49,7 +54,7 @@ async def subscribe(request: Request, ctx: Ctx, actor: FhirSubscriber) -> Respon
 async def list_subscriptions(request: Request, ctx: Ctx, actor: FhirSubscriber) -> Response:
     """Return what the actor has asked for, and how it stands."""
     base = base_of(request)
-    found = [_told(ctx, one) for one in _kept(ctx).of(actor.name)]
+    found = [_told(ctx, one) for one in _kept(ctx).of(_whose(actor))]
     return FhirResponse(searchset(base, found, [], [("self", f"{base}/Subscription")], ctx.clock.now()))
 
 
@@ -82,11 +87,26 @@ def _kept(ctx: Context) -> Subscriptions:
     return fhir_means(ctx).subscriptions
 
 
+def _whose(actor: Actor) -> str | None:
+    """Return whose subscriptions somebody sees: their own; an engineer, who can end any, all (None)."""
+    return None if actor.scopes >= EVERYTHING and not actor.teams else actor.name
+
+
 def _find(ctx: Context, actor: Actor, name: str) -> Subscription:
-    found = _kept(ctx).find(name, actor.name)
+    found = _kept(ctx).find(name, _whose(actor))
     if found is None:
         raise NotFoundError("Subscription of yours with that id")
     return found
+
+
+def _check_endpoint(endpoint: str) -> None:
+    try:
+        odd = urlsplit(endpoint).port == 0 or bool(httpx.URL(endpoint).query)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise BadSubscription(f"channel.endpoint: found no address that can be read ({error})") from error
+    if odd:
+        raise BadSubscription("channel.endpoint: found port 0 or a query; allowed: https://host/path")
+    safe_url(endpoint)
 
 
 def _told(ctx: Context, one: Subscription) -> Resource:
@@ -104,7 +124,7 @@ async def _read(request: Request, ctx: Context, actor: Actor) -> Subscription:
     try:
         found: Any = msgspec.json.decode(body)
         one = read_subscription(found, token_hex(8), actor.name, sorted(seen or ()), ctx.clock.now())
-        safe_url(one.endpoint)
+        _check_endpoint(one.endpoint)
     except PydanticCustomError as error:
         said = error.context or {}
         raise BadSearchError(

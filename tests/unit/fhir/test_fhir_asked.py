@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.fhir.asked import BadValue, ids_of, names_of, period_of
+from gateway.fhir.asked import BadValue, alternatives, ids_of, names_of, period_of
 from gateway.fhir.fits import fits
 from gateway.fhir.kinds import KINDS, words_coded
 from gateway.fhir.names import logical_id
+from gateway.fhir.terms import WORD
+from gateway.model.vocabulary import VOCABULARY
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -85,6 +87,8 @@ RESOURCE = {
         ("business-status", "urn:s|offered", True),
         ("business-status", "urn:other|offered", False),
         ("business-status", "urn:s|", True),
+        ("business-status", "|offered", False),
+        ("status", "|requested", True),
         ("identifier", "urn:i|17", True),
         ("identifier", "18", False),
         ("patient", "p1", True),
@@ -101,7 +105,23 @@ def test_a_resource_is_one_of_those_asked_for_or_not(name: str, asked: str, is_o
     assert fits(RESOURCE, {name: [asked]}, types) is is_one
 
 
+@pytest.mark.parametrize(
+    ("asked", "parts"),
+    [
+        ("a,b", ["a", "b"]),
+        (r"a\,b", ["a,b"]),
+        (r"a\\,b", ["a\\", "b"]),
+        (r"a\$\|b,,c", ["a$|b", "c"]),
+        ("a\\", ["a\\"]),
+        (",", []),
+    ],
+)
+def test_a_comma_parts_what_may_be_unless_it_is_escaped(asked: str, parts: list[str]) -> None:
+    assert alternatives([asked]) == [parts]
+
+
 def test_a_code_of_any_system_leads_to_the_words() -> None:
     assert words_coded(None, "alarm.manual") == {"alarm.manual"}
     assert "alarm.manual" in words_coded("http://ehelse.no/fhir/CodeSystem/vkp-alert-code-v090", "4.13")
     assert words_coded("urn:nobody", "alarm.manual") == frozenset()
+    assert words_coded(WORD, "") == frozenset(VOCABULARY)

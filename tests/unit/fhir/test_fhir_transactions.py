@@ -1,21 +1,24 @@
 """What is sent to other FHIR servers: valid to two validators, and free of ids that only we know."""
 
+import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 from test_fhir_resources import medplum
 
-from gateway.contract import Page
+from gateway.contract import Page, TapFault
 from gateway.service.tapping import TapMeans
 from gateway.tap_settings import FhirPushSettings, TapSettings
+from gateway.taps.calls import Caller
 from gateway.taps.care.as_fhir import entries_of_record
 from gateway.taps.care.making import records_of
 from gateway.taps.care.records import Kind
 from gateway.taps.fhir import FhirPush, with_places
-from gateway.taps.transaction import bundle_of, entries_of
+from gateway.taps.transaction import bundle_of, entries_of, transact
 from tests.unit.service.rig import SetClock
 from tests.unit.taps.care_kit import BOX, PENDANT, CareTown
 
@@ -66,6 +69,43 @@ def test_every_transaction_and_every_resource_in_it_is_one_to_medplums_core_libr
     told = [json.loads(bundle) for bundle in bundles] + [entry["resource"] for entry in entries(bundles)]
     *wrong, read = medplum(told, tmp_path / "pushed.ndjson")
     assert (wrong, read) == ([], {"read": len(told)})
+
+
+class OneAnswer:
+    """Stands for the connection to a server that always says the same."""
+
+    def __init__(self, said: object) -> None:
+        self._said = said
+
+    async def send(self, *_: object, **__: object) -> httpx.Response:
+        return httpx.Response(200, json=self._said)
+
+
+def said_to(*entries: object) -> dict[str, object]:
+    return {"resourceType": "Bundle", "type": "transaction-response", "entry": list(entries)}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        said_to("nothing"),
+        said_to({"response": None}),
+        said_to({"response": {"status": "503 busy"}}),
+        said_to({"response": {"status": "429 Too Many Requests"}}),
+        said_to(),
+        {"type": "transaction-response", "entry": 5},
+        ["nothing"],
+    ],
+)
+def test_an_answer_that_is_none_or_of_a_server_at_fault_blames_nothing_that_was_sent(said: object) -> None:
+    with pytest.raises(TapFault):
+        asyncio.run(transact(cast("Caller", OneAnswer(said)), b"", 1))
+
+
+def test_a_refused_entry_is_told_whatever_its_outcome_looks_like() -> None:
+    for outcome in (None, {"issue": 5}, {"issue": [{"details": None, "code": "invalid"}]}):
+        said = said_to({"response": {"status": "422", "outcome": outcome}})
+        assert asyncio.run(transact(cast("Caller", OneAnswer(said)), b"", 1)).refused.startswith("entry: 422")
 
 
 def test_no_entry_asks_a_server_to_take_our_ids(bundles: list[bytes]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 from rig import START, SetClock
 
 from gateway.contract import Handed, Page, TapFault
@@ -43,7 +42,7 @@ class Receiver:
     def __init__(self, answer: Callable[[Page], Sequence[Handed]] = lambda _page: ()) -> None:
         self.got: list[int] = []
         self.answer = answer
-        self.closed = False
+        self.closed = self.mended = False
 
     async def take(self, page: Page) -> Sequence[Handed]:
         handed = self.answer(page)
@@ -51,7 +50,8 @@ class Receiver:
         return handed
 
     async def again(self, item: str, body: bytes) -> Handed:
-        return Handed(item=item, proof="201", refused="" if body == b"mended" else "still wrong")
+        assert body == b"as it was"
+        return Handed(item=item, proof="201", refused="" if self.mended else "still wrong")
 
     async def close(self) -> None:
         self.closed = True
@@ -64,12 +64,12 @@ def cursors(tmp_path: Path) -> SqliteCursors:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taps, "LINGER_S", 0)
+    monkeypatch.setattr(taps, "LOOK_EVERY_S", 0.001)
     monkeypatch.setattr(taps, "AGAIN_FIRST_S", 0.001)
 
 
 def runner(receiver: Receiver, log: Lines, cursors: SqliteCursors, *, backfill: bool = True) -> TapRunner:
-    return TapRunner(receiver, Source(log, cursors, SetClock()), backfill=backfill)
+    return TapRunner(receiver, Source(log, cursors, SetClock()), 0 if backfill else None)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -144,14 +144,16 @@ def test_what_is_refused_becomes_a_dead_letter_and_can_be_sent_again(cursors: Sq
             for entry in page.entries
         ]
 
-    work = runner(Receiver(answer), Lines(3), cursors)
+    receiver = Receiver(answer)
+    work = runner(receiver, Lines(3), cursors)
     carry_out(work, lambda: cursors.cursor("receiver") == 3)
     assert cursors.proofs("receiver", ["a1", "a2", "a3"]) == {"a1": "etag-1", "a3": "etag-3"}
     (letter,) = cursors.letters("receiver", 10)
     assert (letter.item, letter.reason, letter.body) == ("a2", "no such person", b"as it was")
-    assert asyncio.run(work.again(letter)) == "still wrong"
+    assert asyncio.run(work.again(letter.id)) == "still wrong"
     assert cursors.waiting("receiver") == 1
-    assert not asyncio.run(work.again(replace(letter, body=b"mended")))
+    receiver.mended = True
+    assert not asyncio.run(work.again(letter.id))
     assert cursors.waiting("receiver") == 0
     assert cursors.proofs("receiver", ["a2"]) == {"a2": "201"}
     cursors.close()
@@ -166,11 +168,49 @@ def test_a_frame_that_breaks_the_tap_is_found_and_put_aside_and_the_others_arriv
         return ()
 
     receiver = Receiver(answer)
-    carry_out(runner(receiver, Lines(500), cursors), lambda: cursors.cursor("receiver") == 500)
+    work = runner(receiver, Lines(500), cursors)
+    carry_out(work, lambda: cursors.cursor("receiver") == 500)
     assert sorted(set(receiver.got)) == [n for n in range(1, 501) if n != 123]
     (letter,) = cursors.letters("receiver", 10)
     assert letter.item == "frame/123"
     assert "ZeroDivisionError" in letter.reason
+    receiver.answer, receiver.got = lambda _page: (), []
+    assert not asyncio.run(work.again(letter.id)), "what it tells is read from the log again"
+    assert (receiver.got, cursors.waiting("receiver")) == ([123], 0)
+    cursors.close()
+
+
+def test_a_receiver_too_slow_for_a_page_gets_smaller_ones(cursors: SqliteCursors) -> None:
+    def answer(page: Page) -> Sequence[Handed]:
+        if len(page.entries) > 100:
+            raise TimeoutError
+        return ()
+
+    receiver = Receiver(answer)
+    carry_out(runner(receiver, Lines(1200), cursors), lambda: cursors.cursor("receiver") == 1200)
+    assert receiver.got == list(range(1, 1201))
+    cursors.close()
+
+
+def test_one_tap_that_fails_in_an_unforeseen_way_ends_no_other(cursors: SqliteCursors) -> None:
+    class Broken(Lines):
+        def page(self, after: int, frames: int) -> Page:
+            raise ZeroDivisionError(f"a fault of ours on {frames} frames after {after}")
+
+    sick, well = Receiver(), Receiver()
+    sick.name = "sick"
+    both = [runner(sick, Broken(3), cursors), runner(well, Lines(3), cursors)]
+    board = Taps(both, Source(Lines(3), cursors, SetClock()))
+
+    async def life() -> None:
+        task = asyncio.create_task(board.run())
+        await until(lambda: both[0].fault and cursors.cursor("receiver") == 3)
+        assert not task.done()
+        assert "ZeroDivisionError" in board.report()["sick"].fault
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(life())
     cursors.close()
 
 
@@ -182,6 +222,6 @@ def test_the_report_says_how_far_behind_a_disturbed_tap_is_and_why(cursors: Sqli
     board = Taps([work], Source(Lines(30), cursors, SetClock()))
     carry_out(work, lambda: work.fault)
     told = board.report()["receiver"]
-    assert (told["fault"], told["cursor"], told["dead_letters"]) == ("no connection", 0, 0)
-    assert told["disturbed_since"] == NOW.isoformat()
+    assert (told.fault, told.cursor, told.dead_letters) == ("no connection", 0, 0)
+    assert told.disturbed_since == NOW
     cursors.close()
