@@ -16,7 +16,8 @@ from tests.integration.gateway_process import GatewayProcess
 from tests.integration.mosquitto import wait_for
 
 IP = shutil.which("ip", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-HEARTBEAT_S = 2
+HEARTBEAT_S = 4
+"""Three of them are more than a busy machine keeps an edge from its second link."""
 PASSWORD = "a-password-of-the-tests"
 HOME, FIRST, SECOND = range(3)
 
@@ -145,7 +146,7 @@ def test_links_set_down_and_up_lose_nothing_keep_the_order_and_let_help_go_first
         talkers[2].say("test")
         talkers[2].say("alarm.manual")
         wait_for(lambda: "device_silent" in alerts_of(gateway, "t/edge-1"))
-        assert time.monotonic() - cut_at < 3 * HEARTBEAT_S + 20, "three heartbeats, and a busy machine"
+        assert time.monotonic() - cut_at < 3 * HEARTBEAT_S + 40, "three heartbeats, and a busy machine"
         home.set(FIRST, "up")
         home.set(SECOND, "up")
         wait_for(all_there, within_s=90)
