@@ -12,6 +12,7 @@ from bleak.exc import BleakCharacteristicNotFoundError
 
 from gateway.ble_settings import BleSettings
 from gateway.contract.gatt import Cause, Fault, Link, Pair, Read, Request, Subscribe, Write
+from gateway.service.parts import end_if_cancelled
 from gateway.transports.ble.radio import TROUBLE, Radio, fault_of, words
 
 SMALLEST_ROOM = 20
@@ -91,6 +92,7 @@ class Visit:
 
     async def _work(self, value: Value, done: Done, failed: Failed) -> None:
         while not self._over.is_set():
+            end_if_cancelled()
             if not self._requests:
                 self._news.clear()
                 await self._news.wait()

@@ -5,6 +5,7 @@ import asyncio
 from bumble import gatt
 from bumble.device import Connection, Device
 
+from gateway.service.parts import end_if_cancelled
 from simulators.radio.devices.memory import Memory
 from simulators.radio.standard import ACKNOWLEDGED_WITHIN_S, UNACKNOWLEDGED, fragments
 
@@ -45,6 +46,7 @@ class Sending:
             self._under_way.append(kept.sequence)
             for _ in range(self.copies):
                 await indicate(self._host, self._connection, self._event, kept.value, self.first)
+            end_if_cancelled()
 
     async def _wait(self) -> None:
         self._news.clear()
@@ -65,4 +67,5 @@ async def indicate(
 ) -> None:
     """Send a value in fragments, each confirmed before the next; `first` other than 0 is a fault."""
     for part in fragments(value, connection.att_mtu, first):
+        end_if_cancelled()
         await host.gatt_server.indicate_subscriber(connection, characteristic, part)

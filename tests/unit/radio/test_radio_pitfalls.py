@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from typing import Any
 
 import pytest
 from bleak import BleakClient, BleakScanner
@@ -10,6 +11,8 @@ from bleak.exc import BleakError
 from bumble import hci
 
 from simulators.radio.controller import RadioController
+from simulators.radio.devices.memory import Memory
+from simulators.radio.devices.sending import Sending
 from simulators.radio.host import controller_of
 from tests.unit.radio.radio_stage import (
     BATTERY,
@@ -211,3 +214,34 @@ async def test_an_hour_of_virtual_time_takes_no_hour() -> None:
         async with await stage.client(pair=True):
             await asyncio.sleep(3600)
     assert time.monotonic() - began < 60
+
+
+class Confirming:
+    """A GATT server whose confirmation comes in the very moment in which the power is cut."""
+
+    att_mtu = 100
+
+    def __init__(self) -> None:
+        self.gatt_server = self
+        self.confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.indicated = 0
+
+    async def indicate_subscriber(self, *_: object) -> None:
+        self.indicated += 1
+        await asyncio.wait_for(self.confirmed, 30)
+
+
+@virtual
+async def test_a_power_cut_in_the_moment_of_a_confirmation_ends_the_sending() -> None:
+    server, memory = Confirming(), Memory()
+    memory.keep({"data": {}})
+    memory.keep({"data": {}})
+    there: Any = server
+    sending = asyncio.ensure_future(Sending(there, there, there, memory).run())
+    while not server.indicated:
+        await asyncio.sleep(0)
+    server.confirmed.set_result(None)
+    sending.cancel()
+    await asyncio.wait({sending}, timeout=100)
+    assert sending.cancelled()
+    assert server.indicated == 1
