@@ -12,14 +12,15 @@ HEAD = """# Code maps
 
 The words of the [open device interface](../index.md) in the codes of neighbouring standards, both ways, as
 data. In each file `words` gives what a code may mean, `codes` the codes of a word (the first is the one to
-write), `words_without_code` and `codes_without_word` what does not map. A code may mean several words, and
-a word may have several codes: a translation by way of the vocabulary tells all. `vaka codes` looks codes up.
+write), `read_as` codes that are read as a word and never written, `words_without_code` and
+`codes_without_word` what does not map. A code may mean several words, and a word may have several codes: a
+translation by way of the vocabulary tells all. `vaka codes` looks codes up.
 
 Panels' codes (SIA, Contact ID) are of burglar and fire alarms: they have none for most of what happens in
-care. A SCAIP status without a word here may still be read beside some device types (`adapters/scaip`).
+care.
 
-| standard | source | words with a code | codes with a word | words without | codes without |
-|---|---|---|---|---|---|"""
+| standard | source | words with a code | codes with a word | read only | words without | codes without |
+|---|---|---|---|---|---|---|"""
 
 
 def map_documents() -> Mapping[str, str]:
@@ -38,7 +39,7 @@ def _page() -> Iterator[str]:
     yield HEAD
     for standard in Standard:
         one = map_of(standard)
-        counts = (one.codes, one.words, one.words_without_code, one.codes_without_word)
+        counts = (one.codes, one.words, one.read_as, one.words_without_code, one.codes_without_word)
         figures = " | ".join(str(len(found)) for found in counts)
         yield f"| [{standard.value}]({standard.value}.json) | {SOURCES[standard]} | {figures} |"
     for standard in Standard:

@@ -65,11 +65,16 @@ class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScaipTables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Names of the SCAIP codes."""
+    """Names of the SCAIP codes, and words that are read from one and never written so.
+
+    `read_as` is by status beside any device type, `automatic_alarms` by the type beside status 0009.
+    """
 
     device_types: dict[str, str]
     status_codes: dict[str, str]
     location_codes: dict[str, str]
+    read_as: dict[str, str]
+    automatic_alarms: dict[str, str]
 
 
 class VkpTables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

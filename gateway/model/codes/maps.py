@@ -35,6 +35,8 @@ SOURCES = {
     Standard.CONTACT_ID: "SIA DC-05-1999.09",
 }
 ANY = "any"
+AUTOMATIC = "0009"
+"""SCAIP's automatic alarm, whose device type says of what."""
 PANEL = "alarm panels have no code for it"
 _REASONS = {
     Standard.SCAIP: "scaip",
@@ -45,12 +47,16 @@ _REASONS = {
 
 
 class CodeMapOf(msgspec.Struct, frozen=True, kw_only=True):
-    """One standard's map: words by code, codes by word (the first is the one to write), and the rest."""
+    """One standard's map: words by code, codes by word (the first is the one to write), and the rest.
+
+    `read_as` holds the codes that are read as a word and never written for it.
+    """
 
     standard: str
     source: str
     words: dict[str, tuple[str, ...]]
     codes: dict[str, tuple[str, ...]]
+    read_as: dict[str, str]
     names: dict[str, str]
     words_without_code: dict[str, str]
     codes_without_word: dict[str, str]
@@ -65,7 +71,8 @@ def map_of(standard: Standard) -> CodeMapOf:
         for code in found:
             words[code] = (*words.get(code, ()), word)
     names = _names(standard)
-    used = set(words)
+    read_as = {code: word for code, word in _read_as(standard) if code not in words}
+    used = words.keys() | read_as.keys()
     if standard is Standard.SCAIP:  # a status that has a word beside some device type has one
         used |= {f"{ANY}/{code.split('/')[1]}" for code in words}
     key = _REASONS.get(standard, "")
@@ -74,7 +81,8 @@ def map_of(standard: Standard) -> CodeMapOf:
         source=SOURCES[standard],
         words=words,
         codes=codes,
-        names={code: name for code, name in names.items() if code in words},
+        read_as=read_as,
+        names={code: name for code, name in names.items() if code in words or code in read_as},
         words_without_code={
             word: one.none.get(key, PANEL) for word, one in CODE_MAP.word.items() if word not in codes
         },
@@ -87,7 +95,8 @@ def words_for(standard: Standard, code: str) -> tuple[str, ...]:
 
     A SCAIP code without a row of its own means what its status means of any device.
     """
-    words = map_of(standard).words
+    one = map_of(standard)
+    words = one.words | {read: (word,) for read, word in one.read_as.items()}
     if standard is not Standard.SCAIP or code in words:
         return words.get(code, ())
     parts = code.split("/")
@@ -117,6 +126,12 @@ def _codes(standard: Standard, word: str) -> Iterator[str]:
         yield from PANELS.events.get(word, ())
     else:
         yield from _contact_codes().get(word, ())
+
+
+def _read_as(standard: Standard) -> Iterator[tuple[str, str]]:
+    if standard is Standard.SCAIP:
+        yield from ((f"{ANY}/{status}", word) for status, word in CODE_MAP.scaip.read_as.items())
+        yield from ((f"{dty}/{AUTOMATIC}", word) for dty, word in CODE_MAP.scaip.automatic_alarms.items())
 
 
 def _scaip(code: Scaip) -> str:

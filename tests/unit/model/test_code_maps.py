@@ -5,11 +5,13 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from adapters.scaip.words import word_for
 from gateway.__main__ import app
 from gateway.interface.maps import map_documents
-from gateway.model.codes.maps import PANEL, Standard, map_of, translated, words_for
+from gateway.model.codes.maps import ANY, PANEL, Standard, map_of, translated, words_for
 from gateway.model.vocabulary import VOCABULARY
 
+UNDEFINED = "0001"
 CALLS = ("alert:3", "alert:4.13", "alert:4.14")
 
 
@@ -42,10 +44,21 @@ def test_every_word_has_a_code_or_the_reason_why_it_has_none(standard: Standard)
         assert PANEL not in one.words_without_code.values()
 
 
+def test_what_a_scaip_unit_says_is_read_as_the_published_map_says() -> None:
+    one = map_of(Standard.SCAIP)
+    assert len(one.read_as) > 60
+    for code, word in one.read_as.items():
+        device, status = code.split("/")
+        assert words_for(Standard.SCAIP, code) == (word,)
+        assert word_for(UNDEFINED if device == ANY else device, status, "") == word, code
+
+
 @pytest.mark.parametrize("standard", Standard)
 def test_no_code_is_both_mapped_and_listed_as_not_mapping(standard: Standard) -> None:
     one = map_of(standard)
-    assert not set(one.words) & set(one.codes_without_word)
+    assert not (set(one.words) | set(one.read_as)) & set(one.codes_without_word)
+    assert not set(one.words) & set(one.read_as)
+    assert set(one.read_as.values()) <= set(VOCABULARY)
 
 
 @pytest.mark.parametrize(
