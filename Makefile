@@ -21,7 +21,7 @@ test: ## every test; the coverage of the pure core is reported and has a floor
 	@scripts/node-packages firmware-mocks/vendor-node
 	@scripts/node-packages tests/validators
 	$(BIN)/pytest $(CORE) -n 2 --dist worksteal --cov --cov-report=term:skip-covered
-	$(BIN)/pytest $(WHOLE) -n 3 --dist loadfile
+	$(BIN)/pytest $(WHOLE) -n 3 --dist loadfile --no-loadscope-reorder
 
 check: ## lint, format, types and the arrows between packages
 	@scripts/environment requirements-dev.txt

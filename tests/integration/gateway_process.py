@@ -2,11 +2,13 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +61,20 @@ class GatewayProcess:
             return None
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """End it as a power cut would, and the process of its taps with it."""
+        children = [os.pidfd_open(child) for child in self.children()]
         self._end(signal.SIGKILL)
+        for child in children:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(child, signal.SIGKILL)
+            assert select.select([child], [], [], 30)[0]
+            os.close(child)
+
+    def children(self) -> list[int]:
+        """Return the processes that it started."""
+        if self._process is None:
+            return []
+        return [int(one) for one in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def stop(self) -> int:
         """End it as an operator would; returns the exit code."""

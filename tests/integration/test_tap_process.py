@@ -70,10 +70,11 @@ def test_the_process_ends_with_a_gateway_that_is_killed(tmp_path: Path) -> None:
         registry = str(registry_file(tmp_path))
         gateway = GatewayProcess(tmp_path, registry=registry, **{"taps.cloudevents": taps["cloudevents"]})
         gateway.start()
-        (child,) = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()
+        (child,) = gateway.children()
         assert b"gateway.tap_child" in Path(f"/proc/{child}/cmdline").read_bytes()
-        gateway.kill()
+        os.kill(gateway.pid, signal.SIGKILL)
         wait_for(lambda: not Path(f"/proc/{child}").exists())
+        gateway.kill()
 
 
 def test_settings_that_only_the_taps_can_judge_stop_the_start_in_plain_words(
