@@ -104,7 +104,7 @@ def make_pendant(medium: Medium, number: int) -> Pendant:
 
 def make_edge(folder: Path, gateway: GatewayProcess, port: int, count: int, slots: int) -> EdgeProcess:
     """Return an edge whose adapter is behind that port."""
-    link = {"name": "main", "url": f"mqtt://127.0.0.1:{gateway.listener_port}"}
+    link = {"name": "main", "url": gateway.url}
     edge = EdgeProcess(folder, [link], ble={"enabled": True, "connection_slots": slots}, heartbeat_s=60)
     devices = ", ".join(
         f'{{address="{address_of(number)}", profile="vaka", device="{name_of(number)}"}}'

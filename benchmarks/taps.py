@@ -71,7 +71,7 @@ def once(folder: Path, case: str, seconds: int) -> list[float]:
         gateway = GatewayProcess(folder, registry=str(folder / "registry.toml"), **settings)
         gateway.start()
         stack.callback(gateway.stop)
-        url = f"mqtt://127.0.0.1:{gateway.listener_port}"
+        url = gateway.url
         found = latencies(gateway.page_port, url, folder, rate=RATE, seconds=seconds)
         if settings:
             wait_for(lambda: _carried(gateway), CAUGHT_UP_WITHIN_S)

@@ -84,6 +84,11 @@ class GatewayProcess:
         return (self.folder / "gateway.log").read_text(errors="replace")
 
     @property
+    def url(self) -> str:
+        """The listener that devices of the town send to."""
+        return f"mqtt://127.0.0.1:{self.listener_port}"
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid

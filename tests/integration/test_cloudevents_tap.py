@@ -78,7 +78,7 @@ def test_every_event_leaves_by_both_ways_past_outages_and_kills_and_is_the_same_
         try:
             with peer(broker) as reader:
                 reader.subscribe("out/#")
-                sender = load(town, f"mqtt://127.0.0.1:{gateway.listener_port}", EVENTS, "--rate", "1000")
+                sender = load(town, gateway.url, EVENTS, "--rate", "1000")
                 wait_for(lambda: heard.times > EVENTS / 10 and reader.heard)
                 gateway.kill()
                 read += settled(reader)

@@ -43,7 +43,7 @@ def test_a_full_disk_holds_senders_back_and_loses_nothing(tmp_path: Path, small_
     gateway.start()
     try:
         filler = fill(small_disk)
-        sender = load(town, f"mqtt://127.0.0.1:{gateway.listener_port}", EVENTS)
+        sender = load(town, gateway.url, EVENTS)
         wait_for(lambda: (health := gateway.health()) and health["status"] == "failing")
         before = len(acknowledged(town / "acked"))
         assert before < EVENTS

@@ -50,7 +50,7 @@ def test_kills_of_edge_and_gateway_lose_nothing_double_nothing_and_keep_the_orde
     house: ExitStack, tmp_path: Path
 ) -> None:
     gateway = centre(house, tmp_path)
-    edge = edge_of(house, tmp_path, f"mqtt://127.0.0.1:{gateway.listener_port}")
+    edge = edge_of(house, tmp_path, gateway.url)
     speaker = sensor(house, DEVICES[0], edge)
     victims = {300: edge, 600: gateway}
     for number in range(1, EVENTS + 1):
@@ -132,7 +132,7 @@ def test_both_links_cut_is_told_in_time_and_restored_comes_everything_help_first
 
 def test_an_edge_that_stops_says_so_and_the_trace_names_it(house: ExitStack, tmp_path: Path) -> None:
     gateway = centre(house, tmp_path)
-    edge = edge_of(house, tmp_path, f"mqtt://127.0.0.1:{gateway.listener_port}")
+    edge = edge_of(house, tmp_path, gateway.url)
     speaker = sensor(house, DEVICES[2], edge)
     speaker.say("alarm.manual")
     wait_for(lambda: logged_of(gateway, DEVICES[2]) == [1])

@@ -31,7 +31,7 @@ async def until(condition: Callable[[], object], within_s: float = 120) -> None:
 
 
 def edge_beside(folder: Path, gateway: GatewayProcess, port: int) -> EdgeProcess:
-    link = {"name": "main", "url": f"mqtt://127.0.0.1:{gateway.listener_port}"}
+    link = {"name": "main", "url": gateway.url}
     edge = EdgeProcess(folder, [link], ble={"enabled": True, "reconnect_max_s": 0.5})
     edge.environment["VAKA_BLE__DEVICE"] = f'[{{address="{ADDRESS}", profile="vaka", device="{LOCK}"}}]'
     bonds = str(folder / "bonds.json")

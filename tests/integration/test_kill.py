@@ -48,7 +48,7 @@ def gateway(town: Path) -> Iterator[GatewayProcess]:
 def test_kills_through_the_listener_lose_nothing_and_double_nothing(
     town: Path, gateway: GatewayProcess, sends: tuple[str, ...]
 ) -> None:
-    sender = load(town, f"mqtt://127.0.0.1:{gateway.listener_port}", EVENTS, *sends)
+    sender = load(town, gateway.url, EVENTS, *sends)
     assert kill_at_random(gateway, sender, KILLS) == 0, (town / "load.log").read_text()
     account_for_all(town, gateway)
 
