@@ -85,6 +85,8 @@ def _read(said: Message) -> list[Reading | Ignored]:
 def _values(said: Message, word: str) -> Values:
     kind, details = VOCABULARY[word].values, _details(said)
     place = said.place
+    if place and place.at and kind is AlarmValues:
+        details["position_at"] = place.at.isoformat()
     if place and kind in (AlarmValues, GeofenceValues, PositionValues):
         return kind(latitude=place.latitude, longitude=place.longitude, details=details)
     if kind is PositionValues:  # a position report without a position
@@ -120,12 +122,14 @@ def _details(said: Message) -> Details:
 def _reading(said: Message, word: str, values: Values) -> Reading:
     if word == "position.update" and not isinstance(values, PositionValues):
         word = "heartbeat"
+    measured = isinstance(values, GeofenceValues | PositionValues)  # a call's own time SCAIP does not tell
+    at = said.place.at if said.place and measured else None
     return Reading(
         native_id=said.controller,
         kind=kind_of(said.device_type),
         type=word,
         values=values,
-        occurred_at=said.at,
-        clock=ClockQuality.SYNCED if said.at else ClockQuality.NONE,
+        occurred_at=at,
+        clock=ClockQuality.SYNCED if at else ClockQuality.NONE,
         key=f"{said.kind}:{said.ref}:{said.device_type}:{said.status}",
     )

@@ -57,7 +57,6 @@ class Message(msgspec.Struct, frozen=True):
     component: str = ""
     caller: str = ""
     place: Place | None = None
-    at: datetime | None = None
 
 
 def read_message(payload: bytes) -> Message | None:
@@ -100,7 +99,6 @@ def _message(root: Node, fields: dict[str, str], controller: str) -> Message:
         component=fields.get("dco", "")[:3] if fields.get("dco", "").isdecimal() else "",
         caller=_scheme(fields.get("crd", "")),
         place=place,
-        at=place.at if place else None,
     )
 
 

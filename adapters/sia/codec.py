@@ -18,6 +18,8 @@ Details = dict[str, str | int | float | bool]
 REPLIES = frozenset({"ACK", "NAK", "DUH", "RSP"})
 _MODIFIER = re.compile(r"(?:ti|da|id|ri|pi|ai|ph|lv|va|pt|ty|rd|sn)[^/]*")
 _CODE = re.compile(r"([A-Z]{2})([0-9A-Za-z]{0,8})")
+_PREFIXED = re.compile(r"[NO](?:[A-Z]{2}|[a-z]{2})")
+"""N or O before a code or a modifier; without one it may be the first letter of the code itself (NA, OP)."""
 _CONTACT = re.compile(r"([136ER])([0-9]{3})\s+([0-9A-F]{2})\s+([0-9A-F]{3})")
 _QUALIFIERS = {"E": 1, "R": 3}
 """Event and restoral as some senders write them."""
@@ -78,7 +80,9 @@ def _sia(line: Line) -> Iterator[Reading | Ignored]:
     event = _event_text(line)
     details: Details = {}
     found = False
-    for part in event.removeprefix("N").removeprefix("O").split("*")[0].split("^")[0].split("/"):
+    if _PREFIXED.match(event):
+        event = event[1:]
+    for part in event.split("*")[0].split("^")[0].split("/"):
         code = _CODE.match(part)
         if code:
             found = True

@@ -1,5 +1,6 @@
 """Alerts to alarm-receiving centres: our own receiver plays the centre, over real sockets."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import trustme
 from honest_intake import HonestIntake
 from sip_unit import in_loop
 
@@ -102,6 +104,47 @@ async def test_the_second_centre_is_told_where_the_first_is_out_of_reach_or_sile
         notifier, _ = channel(own, gone, at(silent), at(second), reply_within_s=1)
         assert await notifier.deliver(DELIVERY, ALERT) == ""
         assert [frame.payload for frame, _, _ in silent_intake.waiting] == second_intake.payloads
+
+
+@in_loop
+async def test_a_centre_that_hangs_up_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaip, "SIP_WITHIN_S", 600)
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"</mrq>")
+        writer.close()
+
+    rude = await asyncio.start_server(hang_up, "127.0.0.1")
+    first = {"uri": f"sip:arc@127.0.0.1:{rude.sockets[0].getsockname()[1]};transport=tcp"}
+    at_centre = HonestIntake()
+    async with endpoint() as own, endpoint(at_centre) as second, asyncio.timeout(20):
+        assert await channel(own, first, at(second))[0].deliver(DELIVERY, ALERT) == ""
+    rude.close()
+    assert len(at_centre.payloads) == 1
+
+
+@in_loop
+async def test_no_alert_goes_by_a_connection_whose_certificate_nobody_judged(tmp_path: Path) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    tls = {"certificate": tmp_path / "server.pem", "key": tmp_path / "server.key"}
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(tls["certificate"])
+    issued.private_key_pem.write_to_path(tls["key"])
+    for name, one in (("right", authority), ("wrong", stranger)):
+        one.cert_pem.write_to_path(tmp_path / name)
+    at_centre = HonestIntake()
+    async with endpoint() as own, endpoint(at_centre, tls_port=0, tls=tls) as centre:
+        where = ("127.0.0.1", centre.ports["tls"])
+        unjudged = await own.connect("TLS", where)
+        for ca, fits in (("wrong", False), ("right", True)):
+            asked = Centre(f"sips:127.0.0.1:{where[1]}", "4711", ca=str(tmp_path / ca))
+            if fits:
+                await own.message(asked, b"<mrs><ref>1</ref><snu>0</snu></mrs>", 5)
+            else:
+                with pytest.raises(ChannelFault, match="no connection"):
+                    await own.message(asked, b"<mrs><ref>1</ref><snu>0</snu></mrs>", 5)
+            assert len(at_centre.payloads) == fits
+        assert unjudged.open
 
 
 @in_loop

@@ -141,6 +141,8 @@ class SipEndpoint:
         if self._streams.get((stream.protocol, stream.peer)) is stream:
             del self._streams[stream.protocol, stream.peer]
         self.standing.connections = len(self._streams)
+        if self._outgoing is not None:
+            self._outgoing.lost(stream)
 
     def received(self, data: bytes, link: Link) -> None:
         """Take one message; whatever is wrong with it concerns its sender alone."""
@@ -226,15 +228,15 @@ class SipEndpoint:
     async def _reach(
         self, protocol: str, address: Address, context: ssl.SSLContext | None, name: str
     ) -> Link:
-        """Return an open way to a centre, or open one."""
+        """Return an open way to a centre, or open one; over TLS only one whose certificate was judged."""
         if protocol == "UDP":
             if self._datagrams is None:
                 raise ChannelFault("no socket: sip.udp_port is not set")
             return self._datagrams.link_to(address)
         kept = self._streams.get((protocol, address))
-        return (
-            kept if kept is not None and kept.open else await self.connect(protocol, address, context, name)
-        )
+        if kept is not None and kept.open and kept.proved_name == (name if context else ""):
+            return kept
+        return await self.connect(protocol, address, context, name)
 
     async def connect(
         self, protocol: str, address: Address, context: ssl.SSLContext | None = None, name: str | None = None
@@ -243,6 +245,7 @@ class SipEndpoint:
 
         Without `context` a unit's certificate is not judged: the reply says nothing but a number.
         """
+        proved = name if context is not None and name else ""
         if protocol == "TLS" and context is None:
             context = ssl.create_default_context()
             context.check_hostname = False
@@ -254,6 +257,7 @@ class SipEndpoint:
                 ssl=context if protocol == "TLS" else None,
                 server_hostname=name if protocol == "TLS" else None,
             )
+        link.proved_name = proved
         return link
 
 

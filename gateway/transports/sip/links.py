@@ -107,6 +107,8 @@ class StreamLink(asyncio.Protocol):
         self.protocol = protocol
         self.peer: Address = ("", 0)
         self.own: Address = ("", 0)
+        self.proved_name = ""
+        """Whose certificate was judged when we opened it, "" where none was."""
         self._told = (received, refused, joined, left)
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None

@@ -107,6 +107,11 @@ class Outgoing:
             return
         self._end(key, response)
 
+    def lost(self, link: Link) -> None:
+        """Give up what waits for an answer by a connection that ended: it can come no more."""
+        for key in [key for key, own in self._waiting.items() if own.link is link]:
+            self._end(key, None)
+
     def end(self) -> None:
         """Give everything up."""
         for key in list(self._waiting):

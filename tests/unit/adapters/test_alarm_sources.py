@@ -115,6 +115,33 @@ def test_opening_disarms_and_closing_arms(qualifier: str, word: str) -> None:
     assert first(SIA, "sia/dc09", line(f'"ADM-CID"0012L0#12[#12|{qualifier}401 01 002]')).type == word
 
 
+@pytest.mark.parametrize(
+    ("event", "word"),
+    [
+        ("NOP01", "alarm_system.disarmed"),
+        ("OP01", "alarm_system.disarmed"),
+        ("Nri1/OP01", "alarm_system.disarmed"),
+        ("OOP01", "alarm_system.disarmed"),
+        ("NCL01", "alarm_system.armed"),
+        ("NNA01", "inactivity"),
+        ("NA01", "inactivity"),
+    ],
+)
+def test_a_code_keeps_its_first_letter_whether_new_or_old_stands_before_it(event: str, word: str) -> None:
+    assert first(SIA, "sia/dc09", line(f'"SIA-DCS"0012L0#12[#12|{event}]')).type == word
+
+
+def test_an_old_position_does_not_make_an_alarm_old() -> None:
+    asked = {"ref": "1", "cid": "7", "dty": "51", "stc": "10"}
+    place = "<geo>59.3,18.1</geo><tim>2026-02-03T03:15:00+01:00</tim>"
+    said = first(SCAIP, "sip/scaip", mrq(**asked, lge=place))
+    assert (said.type, said.occurred_at) == ("alarm.manual", None)
+    assert flat_values(said.values)["position_at"] == "2026-02-03T02:15:00+00:00"
+    where = first(SCAIP, "sip/scaip", mrq(**asked | {"stc": "62", "lco": "35"}, lge=place))
+    assert where.type == "position.update"
+    assert where.occurred_at is not None
+
+
 def test_a_users_name_in_a_panels_text_stays_behind() -> None:
     raw = line("\"SIA-DCS\"0012L0#12[#12|Nid7/CL7*'Secret Name'NM]")
     assert "Secret" not in msgspec.json.encode(heard(SIA, "sia/dc09", raw)).decode()
