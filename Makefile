@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench fuzz lock clean
 
+# Tests start the gateway some hundred times: what is compiled is kept, also where a machine says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 SERVERS := mosquitto mosquitto-clients victoria-metrics chromium dbus-daemon gcc libc6-dev libmosquitto-dev libcjson-dev sip-tester
 CORE := tests/unit tests/contract tests/simulation tests/architecture

@@ -23,8 +23,7 @@ AWAY = {"cloudevents": [{"name": "nobody", "url": "http://127.0.0.1:9/hook", "se
 
 
 @pytest.fixture
-def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[House, Receiver]]:
-    monkeypatch.setattr(tap_process, "SILENT_S", 6.0)  # three times what it says at least
+def both(tmp_path: Path) -> Iterator[tuple[House, Receiver]]:
     with refusing() as (receiver, taps), running(tmp_path, taps=taps) as house:
         receiver.refuses = ""
         yield house, receiver
@@ -43,9 +42,10 @@ def through(house: House) -> bool:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hanging"])
 def test_a_process_that_is_killed_or_hangs_is_replaced_and_everything_arrives_once(
-    both: tuple[House, Receiver], how: signal.Signals
+    both: tuple[House, Receiver], how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house, receiver = both
+    monkeypatch.setattr(tap_process, "SILENT_S", 8.0)  # four times what it says at least
     house.send("t/lock-1", "lock.locked")
     wait_for(lambda: len(receiver.got) == 1)
     wait_for(lambda: through(house))
@@ -54,6 +54,7 @@ def test_a_process_that_is_killed_or_hangs_is_replaced_and_everything_arrives_on
     house.send("t/sos-1", "alarm.manual", presses=1)
     assert any(one.device == "t/sos-1" for one in house.alerts()), "it is there whatever the taps do"
     wait_for(lambda: house.gateway.taps.report()["records"]["fault"])
+    monkeypatch.undo()
     told = house.gateway.taps.report()["records"]
     assert told["fault"].startswith("the process of the taps ")
     assert told["behind_frames"] > 0
