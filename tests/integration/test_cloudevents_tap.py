@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Certificates
 from fastapi import FastAPI, Request, Response
 
 from gateway.contract import Handed, TapFault
@@ -149,6 +150,18 @@ def test_a_broker_that_may_not_be_written_to_is_a_fault_and_not_the_messages(tmp
     refused = pytest.raises(TapFault, match="NOT_AUTHORIZED")
     with mosquitto(tmp_path, config_lines=lines) as broker, refused:
         sent(Broker(section(broker.url)), MESSAGE)
+
+
+@pytest.mark.mosquitto
+def test_messages_go_by_tls_and_to_no_broker_of_an_unknown_authority(tmp_path: Path) -> None:
+    found = Certificates(tmp_path)
+    with mosquitto(tmp_path, tls=found.lines(client=False)) as broker:
+        assert broker.url.startswith("mqtts://")
+        [handed] = sent(Broker(section(broker.url, ca=str(found.ca))), MESSAGE)
+        assert handed.refused == ""
+        for ca in (str(found.stranger_ca), None):
+            with pytest.raises(TapFault, match="CertVerification"):
+                sent(Broker(section(broker.url, ca=ca)), MESSAGE)
 
 
 @pytest.mark.mosquitto
