@@ -1,7 +1,10 @@
 """A made-up town with devices that send, and the wait until the gateway has walked everything."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from tests.integration.gateway_process import GatewayProcess
@@ -10,6 +13,14 @@ from tests.integration.mosquitto import wait_for
 
 def make_town(folder: Path, homes: int = 20) -> Path:
     """Write a registry and its devices' passwords."""
+    shutil.copytree(_town(homes).name, folder, dirs_exist_ok=True)
+    return folder
+
+
+@cache
+def _town(homes: int) -> tempfile.TemporaryDirectory[str]:
+    """Make a town once for all tests of a process, and keep it until that ends."""
+    folder = tempfile.TemporaryDirectory(prefix="vaka-town-")
     subprocess.run(
         [
             sys.executable,
@@ -21,7 +32,7 @@ def make_town(folder: Path, homes: int = 20) -> Path:
             "--seed",
             "7",
             "--out",
-            folder,
+            folder.name,
         ],
         check=True,
         capture_output=True,
