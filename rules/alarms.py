@@ -8,12 +8,9 @@ from gateway.contract import Arm, Change, Decision, Disarm, Raise, Remember, Say
 from gateway.model.alert import AlertType, Severity
 from gateway.model.event import Event
 from gateway.model.status import Timer
-from gateway.model.vocabulary import AlarmValues
+from gateway.model.vocabulary import SOS_ROLE, AlarmValues
 from rules.base import ACCEPT_HIGH_S, ACCEPT_MEDIUM_S, NOTHING, BaseRule, moment
 from rules.times import happened_at, is_late, lateness
-
-SOS_ROLE = "sos"
-"""The enrolment role that makes a plain button's press a call for help."""
 
 
 class Sos(BaseRule):

@@ -8,14 +8,11 @@ from gateway.contract import Arm, Clear, Decision, Disarm, Raise, Remember, Say,
 from gateway.model.alert import AlertType, Severity
 from gateway.model.event import Event
 from gateway.model.status import Timer
-from gateway.model.vocabulary import DeviceKind
-from rules.alarms import SOS_ROLE
+from gateway.model.vocabulary import SOS_KINDS, SOS_ROLE, DeviceKind
 from rules.base import ACCEPT_LOW_S, ACCEPT_MEDIUM_S, NOTHING, BaseRule, arm_once, moment
 from rules.presence import BEATS, heard_at, last_heard, silence_allowed
 from rules.times import ABSURD_AFTER_S, LATE_AFTER_S, happened_at, is_late
 
-SOS_KINDS = frozenset({DeviceKind.SOCIAL_ALARM, DeviceKind.GPS_ALARM})
-"""Kinds whose loss leaves a person without a call for help."""
 OWN_ALERT = frozenset({"alarm.manual", "fall.detected"})
 """Types whose own alert says how late they are."""
 TIMED = OWN_ALERT | {

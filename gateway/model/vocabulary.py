@@ -51,6 +51,12 @@ class DeviceKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+SOS_ROLE = "sos"
+"""The enrolment role that makes a plain button's press a call for help."""
+SOS_KINDS = frozenset({DeviceKind.SOCIAL_ALARM, DeviceKind.GPS_ALARM})
+"""Kinds whose loss leaves a person without a call for help."""
+
+
 class ClockQuality(StrEnum):
     """How far the device's own time can be believed (`clockquality` on the wire)."""
 

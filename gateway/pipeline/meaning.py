@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from gateway.model.reading import Reading
 from gateway.model.status import DeviceStatus
-from gateway.model.vocabulary import VOCABULARY, DeviceKind, SensorValues, Values
-from gateway.pipeline.protection import SOS_ROLE
+from gateway.model.vocabulary import SOS_ROLE, VOCABULARY, DeviceKind, SensorValues, Values
 
 INPUTS = frozenset({"input.active", "input.inactive"})
 _DOOR = ("door.opened", "door.closed")

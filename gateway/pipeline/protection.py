@@ -4,20 +4,12 @@ from collections.abc import Iterable
 
 from gateway.model.alert import Alert
 from gateway.model.registry import Device, Registry
-from gateway.model.vocabulary import DeviceKind
+from gateway.model.vocabulary import SOS_KINDS, SOS_ROLE, DeviceKind
 
-PROTECTIVE = frozenset(
-    {
-        DeviceKind.SOCIAL_ALARM,
-        DeviceKind.GPS_ALARM,
-        DeviceKind.GPS_TRACKER,
-        DeviceKind.DISPENSER,
-        DeviceKind.FALL_DETECTOR,
-    }
-)
+PROTECTIVE = SOS_KINDS | {DeviceKind.GPS_TRACKER, DeviceKind.DISPENSER, DeviceKind.FALL_DETECTOR}
 """Kinds whose loss leaves a person without a call for help, a dose or being found."""
-SOS_ROLE = "sos"
-"""The role that makes any button a call for help."""
+CALLING = SOS_KINDS | {DeviceKind.FALL_DETECTOR}
+"""Kinds whose every message may be a call for help, also one that cannot be read."""
 HARMLESS = frozenset({"late_event", "clock_fault", "rejected_message", "battery_low"})
 """Technical alerts of a device that still does what it is for."""
 
@@ -31,6 +23,11 @@ def unprotected(registry: Registry, alerts: Iterable[Alert]) -> list[str]:
     behind = registry.devices.values() if any(_is_bridge(registry, name) for name in lost) else ()
     lost |= {device.id for device in behind if device.via in lost}
     return sorted({person for name in lost for person in _protected_by(registry, name)})
+
+
+def may_call(device: Device, role: str) -> bool:
+    """Tell whether a message of a device, enrolled in a role, may be a person's call for help."""
+    return device.kind in CALLING or role == SOS_ROLE
 
 
 def cause_of(registry: Registry, alert: Alert) -> str:

@@ -57,6 +57,13 @@ class Truth:
 
 
 ABOUT_DEVICES = frozenset(
-    {"device_silent", "device_offline", "camera_offline", "dispenser_offline_dose", "rule_fault"}
+    {
+        "device_silent",
+        "device_offline",
+        "camera_offline",
+        "dispenser_offline_dose",
+        "rejected_call",
+        "rule_fault",
+    }
 )
 """Alerts for people whose cause is a device: somebody is without a call for help, or without a look."""

@@ -106,6 +106,10 @@ async def test_every_scenario_gets_its_number_by_every_way_and_a_repeated_refere
     once = {"alarm.manual": 1, "alarm.cancelled": 2, "heartbeat": 3, "smoke.detected": 1}  # A4, S1, S2
     assert events(gateway) == once
     assert health["devices"]["discovered"] == 200
+    alerts = gateway.get("/api/v1/alerts")
+    assert alerts is not None
+    told = {one["text"]: one["severity"] for one in alerts["alerts"] if one["device"] == "pendant-scaip"}
+    assert told == {"sos": "medium", "home_hazard": "high", "rejected_call": "medium"}  # A1 was cancelled
 
 
 async def play_over_tls(gateway: GatewayProcess) -> None:

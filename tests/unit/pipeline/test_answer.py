@@ -196,7 +196,7 @@ def test_an_alert_whose_ladder_is_gone_climbs_on_by_its_own_policy(town: Town, s
 def test_the_last_step_rings_for_a_low_alert_at_the_alerts_own_pace(town: Town) -> None:
     from gateway.model.frame import Transport
 
-    alert = one(town.take(Transport.MQTT, f"vaka/1/{PENDANT}/event", b"{"))
+    alert = one(town.take(Transport.MQTT, f"vaka/1/{LOCK}/event", b"{"))
     due = alert.deadline
     assert due is not None
     town.later(seconds=(due - town.now).total_seconds())

@@ -500,11 +500,29 @@ def test_a_rule_may_fail_on_a_tick_and_on_enrolment_too(house: House, rule: Told
 
 def test_a_rejected_message_of_a_known_device_is_one_low_alert_counted(house: House) -> None:
     for _ in range(3):
-        house.garbles("alarm", "VDI-MQTT-07")
+        house.garbles("t/lock", "VDI-MQTT-07")
     alert = house.one("rejected_message")
     assert (alert.severity, alert.type, alert.count) == (Severity.LOW, AlertType.TECHNICAL, 3)
-    assert (alert.subject, alert.values) == ("alarm", {"clause": "VDI-MQTT-07"})
+    assert (alert.subject, alert.values) == ("t/lock", {"clause": "VDI-MQTT-07"})
     assert len(house.state.deliveries) == 1
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        {"kind": "social_alarm"},
+        {"kind": "gps_alarm"},
+        {"kind": "fall_detector"},
+        {"kind": "button", "role": "sos"},
+    ],
+)
+def test_what_cannot_be_read_of_an_alarm_may_be_a_call_and_goes_to_care_staff(device: dict[str, Any]) -> None:
+    house = House(document({"d": {**device, **QUIET}}))
+    house.garbles("d")
+    alert = house.one("rejected_call")
+    told = (alert.rule, alert.severity, alert.type, alert.ladder)
+    assert told == ("rejected_message", Severity.MEDIUM, AlertType.PERSON, "care")
+    assert alert.accept_within_s == 600
 
 
 def test_a_rejected_message_of_an_unknown_device_raises_nothing(house: House) -> None:

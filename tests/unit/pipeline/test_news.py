@@ -101,7 +101,7 @@ def test_an_unknown_device_is_discovered_and_silent(town: Town) -> None:
 def test_a_rejected_message_of_a_known_device_is_quarantined_and_told(town: Town) -> None:
     changes = town.take(Transport.MQTT, f"vaka/1/{PENDANT}/event", b"{nonsense")
     assert [entry[1] for entry in changes.quarantine] == [PENDANT]
-    assert [alert.text for alert in changes.alerts.values()] == ["rejected_message"]
+    assert [alert.text for alert in changes.alerts.values()] == ["rejected_call"]
     again = town.take(Transport.MQTT, f"vaka/1/{PENDANT}/event", b"{nonsense")
     assert [alert.count for alert in again.alerts.values()] == [2]
 
