@@ -6,7 +6,7 @@
 export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
-SERVERS := mosquitto mosquitto-clients victoria-metrics chromium dbus-daemon gcc libc6-dev libmosquitto-dev libcjson-dev sip-tester
+SERVERS := mosquitto mosquitto-clients victoria-metrics chromium dbus-daemon gcc libc6-dev libmosquitto-dev libcjson-dev sip-tester socat
 CORE := tests/unit tests/contract tests/simulation tests/architecture
 WHOLE := tests/swarm tests/integration tests/browser
 
