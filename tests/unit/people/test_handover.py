@@ -269,11 +269,13 @@ def test_what_is_set_aside_and_happens_again_stays_so_unless_it_is_worse(crew: C
 
 def test_maintenance_sets_technical_alerts_of_its_home_aside_and_ends(crew: Crew) -> None:
     crew.context("m1", kind="maintenance", home="h1", minutes=60)
-    assert not crew.take(Transport.MQTT, f"vaka/1/{PENDANT}/event", b"{").deliveries
+    assert not crew.take(Transport.MQTT, f"vaka/1/{LOCK}/event", b"{").deliveries
     assert crew.state.alerts
     (low,) = crew.state.alerts.values()
     assert low.state is AlertState.OUT_OF_SERVICE
     assert rung(crew.send(PENDANT, "alarm.manual")) == ["staff-1"], "a call for help never waits"
+    unread = crew.take(Transport.MQTT, f"vaka/1/{PENDANT}/event", b"{")
+    assert rung(unread) == ["staff-1"], "nor what may have been one"
     changes = crew.tells("context/m1/end", {})
     assert crew.alert(low.id).state is AlertState.OFFERED
     assert rung(changes) == ["tech"]
