@@ -138,6 +138,18 @@ def test_people_stand_first_and_high_before_the_rest(house: House, opened: Opene
     assert [one.strip() for one in page.locator("[data-number]").all_text_contents()] == ["2", "1"]
 
 
+def test_what_cannot_be_read_of_an_alarm_says_what_it_may_be_and_what_to_do(
+    house: House, opened: Opened
+) -> None:
+    house.raw("vaka/1/t/sos-1/event", b"not json")
+    page = opened()
+    section = page.locator("[data-section=person]")
+    expect(section.locator("h3")).to_have_text("Larmet skickade något oläsligt: kan vara ett hjälprop")
+    page.goto(f"{house.url}/alerts/{house.alert('rejected_call').id}")
+    expect(page.locator("main")).to_contain_text("Ring upp eller titta till personen.")
+    expect(page.locator("main")).to_contain_text("Meddelandet finns i karantänen.")
+
+
 def test_a_late_alert_never_looks_fresh(house: House, opened: Opened) -> None:
     house.send("t/sos-2", "alarm.manual", ago_s=43 * 60 + 5)
     page = opened()
