@@ -14,9 +14,9 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.reading import Reading
 from gateway.model.registry import RegistryDocument
 from gateway.model.vocabulary import SOS_ROLE, VOCABULARY, DeviceKind
-from gateway.pipeline.decide import REJECTED_MESSAGE
 from gateway.pipeline.decode import Decoded
 from gateway.pipeline.meaning import as_level, slot_of
+from gateway.pipeline.rejection import REJECTIONS
 from gateway.pipeline.state import State
 from gateway.pipeline.walk import Walk
 
@@ -81,7 +81,7 @@ def decode_messages(
     causes = {alert.cause for alert in changes.alerts.values()}
     for event in changes.events:
         yield _line(event, names, raises=event.id in causes)
-    rejected = {alert.device for alert in changes.alerts.values() if alert.rule == REJECTED_MESSAGE}
+    rejected = {alert.device for alert in changes.alerts.values() if alert.rule in REJECTIONS}
     for frame, device, reason, clause in changes.quarantine:
         line = {"quarantine": reason, "clause": clause, "topic": frame.channel}
         known = {"device": names[device], "raises_alert": device in rejected} if device in names else {}

@@ -15,8 +15,9 @@ import typer
 from gateway.commands.route import channel_names
 from gateway.config import Settings, load_settings
 from gateway.contract import ConfigurationError, VakaError
-from gateway.pipeline.decide import REJECTED_MESSAGE, RULE_FAULT
+from gateway.pipeline.decide import RULE_FAULT
 from gateway.pipeline.incident import INCIDENTS
+from gateway.pipeline.rejection import REJECTIONS
 from gateway.pipeline.walk import Walk
 from gateway.pipeline.watch import KINDS
 from gateway.plugins import load_adapters, load_rules
@@ -151,7 +152,7 @@ def export_recording(
     """Write the recording of a data directory, with a bar on standard error."""
     own = own_rules(settings.rules_dir)
     rules = load_rules(own, settings.active_rules)
-    built_in = dict.fromkeys((*KINDS, *INCIDENTS, RULE_FAULT, REJECTED_MESSAGE), BUILT_IN)
+    built_in = dict.fromkeys((*KINDS, *INCIDENTS, RULE_FAULT, *REJECTIONS), BUILT_IN)
     built_in |= {entry.id: entry.state.value for entry in catalogue()}
     wanted = Wanted(
         gateway=version("vaka"),

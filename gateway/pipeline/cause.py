@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from gateway.model.frame import Frame
+
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """What made the rule look: the event's id or a name of the tick, its frame and its times.
@@ -18,6 +20,12 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     heard_at: datetime
     due_at: datetime | None = None
+
+    @classmethod
+    def of_frame(cls, frame: Frame, now: datetime) -> "Cause":
+        """Return a frame itself as what made us look, where no event was made of it."""
+        name = f"frame {frame.position}"
+        return cls(name=name, event=None, frame=frame.position, occurred_at=now, heard_at=now)
 
     def late_s(self, occurred_at: datetime, now: datetime) -> float:
         """Return how old the matter already was when we heard of it, or how overdue the tick was."""

@@ -11,27 +11,19 @@ from gateway.model.alert import AlertType, Severity
 from gateway.model.event import Event
 from gateway.model.frame import Frame
 from gateway.model.people import ContextKind
-from gateway.model.registry import Device
 from gateway.model.status import Timer
 from gateway.model.trace import Trace, Verdict
 from gateway.model.vocabulary import VOCABULARY
 from gateway.pipeline import episode
 from gateway.pipeline.cause import Cause
-from gateway.pipeline.protection import may_call
 from gateway.pipeline.situation import View, device_of, view
 from gateway.pipeline.state import State
 
 STEP = "decide"
 EVERY_TYPE = "*"
 RULE_FAULT = "rule_fault"
-REJECTED_MESSAGE = "rejected_message"
-REJECTED_CALL = "rejected_call"
-"""What the alert says when the message may have been a call for help."""
 RULE_FAULT_ACCEPT_S = 15 * 60
 """Alert rules, section 5.6, S13."""
-REJECTED_ACCEPT_S = 4 * 3600
-REJECTED_CALL_ACCEPT_S = 10 * 60
-"""The low and the medium class of the alert rules, section 5.0."""
 NOT_THIS_TICK = timedelta(seconds=1)
 """A tick's own timers are due in a later tick, so that no rule can hold the watch by arming for ever."""
 SLOTS_OF_THE_THING = frozenset({"link", "battery", "fault", "life"})
@@ -149,27 +141,6 @@ def forget(state: State, devices: Collection[str], frame: Frame) -> None:
             state.touched(status)
 
 
-def judge_rejection(state: State, device: Device, frame: Frame, reason: str, clause: str) -> None:
-    """Tell that an enrolled device sent what could not be read; counted, one alert a device.
-
-    Technicians are told, in the low class. What may have been a call for help is for care staff, in the
-    medium one: nobody can know that it was none.
-    """
-    at = view(state, device.id)
-    if at is None:
-        return
-    call = may_call(device, at.enrolment.role)
-    rejected = Raise(
-        severity=Severity.MEDIUM if call else Severity.LOW,
-        type=AlertType.PERSON if call else AlertType.TECHNICAL,
-        text=REJECTED_CALL if call else REJECTED_MESSAGE,
-        reason=f"a message was rejected: {reason}",
-        accept_within_s=REJECTED_CALL_ACCEPT_S if call else REJECTED_ACCEPT_S,
-        values={"clause": clause},
-    )
-    episode.put(state, REJECTED_MESSAGE, at, _cause(frame, state.now), rejected)
-
-
 def _cause(source: Source, now: datetime) -> Cause:
     if isinstance(source, Event):
         return Cause(
@@ -180,8 +151,7 @@ def _cause(source: Source, now: datetime) -> Cause:
             heard_at=source.received_at,
         )
     if isinstance(source, Frame):
-        name = f"frame {source.position}"
-        return Cause(name=name, event=None, frame=source.position, occurred_at=now, heard_at=now)
+        return Cause.of_frame(source, now)
     timer, frame = source
     return Cause(
         name=f"tick {timer.name} {timer.due_at.isoformat()}",

@@ -6,10 +6,10 @@ from gateway.model.alert import Alert
 from gateway.model.registry import Device, Registry
 from gateway.model.vocabulary import SOS_KINDS, SOS_ROLE, DeviceKind
 
-PROTECTIVE = SOS_KINDS | {DeviceKind.GPS_TRACKER, DeviceKind.DISPENSER, DeviceKind.FALL_DETECTOR}
-"""Kinds whose loss leaves a person without a call for help, a dose or being found."""
 CALLING = SOS_KINDS | {DeviceKind.FALL_DETECTOR}
 """Kinds whose every message may be a call for help, also one that cannot be read."""
+PROTECTIVE = CALLING | {DeviceKind.GPS_TRACKER, DeviceKind.DISPENSER}
+"""Kinds whose loss leaves a person without a call for help, a dose or being found."""
 HARMLESS = frozenset({"late_event", "clock_fault", "rejected_message", "battery_low"})
 """Technical alerts of a device that still does what it is for."""
 

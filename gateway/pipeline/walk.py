@@ -14,14 +14,7 @@ from gateway.pipeline import checking, commanding, enrolling, flood, incident, w
 from gateway.pipeline.answer import answer, expired
 from gateway.pipeline.arrival import witness
 from gateway.pipeline.coverage import refuse_hollow
-from gateway.pipeline.decide import (
-    RuleBook,
-    judge_context,
-    judge_enrolled,
-    judge_event,
-    judge_rejection,
-    judge_timer,
-)
+from gateway.pipeline.decide import RuleBook, judge_context, judge_enrolled, judge_event, judge_timer
 from gateway.pipeline.decode import NOTHING, AdapterTable, Decoded, decode
 from gateway.pipeline.delivering import overdue, settle
 from gateway.pipeline.findings import Finding
@@ -31,6 +24,7 @@ from gateway.pipeline.normalise import doubtful, normalise
 from gateway.pipeline.owned import joined
 from gateway.pipeline.plan import people
 from gateway.pipeline.receipt import receipt
+from gateway.pipeline.rejection import judge_rejection
 from gateway.pipeline.route import route
 from gateway.pipeline.state import ALERT_OWNER, CHECK_OWNER, DELIVERY_OWNER, ORDER_OWNER, POLICY_OWNER, State
 from gateway.pipeline.twin import twin

@@ -13,7 +13,7 @@ from tests.integration.loads import load, make_town, settle
 from tests.integration.mosquitto import Broker, mosquitto, wait_for
 
 EVENTS = int(os.environ.get("KILL_EVENTS", "50000"))
-KILLS = int(os.environ.get("KILLS", "6"))
+KILLS = int(os.environ.get("KILLS", "10"))
 pytestmark = pytest.mark.slow
 
 

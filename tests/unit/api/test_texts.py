@@ -10,7 +10,8 @@ from gateway.api.texts import LANGUAGES, Language, choose, texts
 from gateway.model.alert import Alert, AlertState, AlertType, Outcome, Severity
 from gateway.model.delivery import DeliveryState
 from gateway.model.trace import Verdict
-from gateway.pipeline.decide import REJECTED_CALL, REJECTED_MESSAGE, RULE_FAULT
+from gateway.pipeline.decide import RULE_FAULT
+from gateway.pipeline.rejection import REJECTIONS
 
 ROOT = Path(__file__).parents[3]
 MAX_ALERT_CHARACTERS = 60
@@ -82,7 +83,7 @@ def test_every_alert_text_is_short(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_that_a_rule_or_the_pipeline_uses_is_known(language: Language) -> None:
-    used = rule_texts() | {RULE_FAULT, REJECTED_MESSAGE, REJECTED_CALL}
+    used = rule_texts() | {RULE_FAULT, *REJECTIONS}
     assert {"sos", "fall", "dose_missed"} <= used, "the rules' sources are not where this test looks"
     assert {f"alert.{key}" for key in used} <= texts(language).words.keys()
 

@@ -17,7 +17,8 @@ from gateway.model.frame import Frame, Transport
 from gateway.model.registry import Device
 from gateway.model.status import Timer
 from gateway.model.vocabulary import DeviceKind
-from gateway.pipeline.decide import RuleBook, judge_enrolled, judge_event, judge_rejection
+from gateway.pipeline.decide import RuleBook, judge_enrolled, judge_event
+from gateway.pipeline.rejection import judge_rejection
 from gateway.pipeline.situation import device_of, view
 from rules.base import BaseRule
 
@@ -521,7 +522,7 @@ def test_what_cannot_be_read_of_an_alarm_may_be_a_call_and_goes_to_care_staff(de
     house.garbles("d")
     alert = house.one("rejected_call")
     told = (alert.rule, alert.severity, alert.type, alert.ladder)
-    assert told == ("rejected_message", Severity.MEDIUM, AlertType.PERSON, "care")
+    assert told == ("rejected_call", Severity.MEDIUM, AlertType.PERSON, "care")
     assert alert.accept_within_s == 600
 
 

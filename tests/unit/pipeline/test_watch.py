@@ -86,7 +86,7 @@ def test_an_alarm_of_a_day_is_told_once_a_tenant() -> None:
         town.later(hours=1)
     (alert,) = of(town, "standing_alarms")
     assert (alert.values["n"], alert.severity) == (1, Severity.LOW)
-    town.answer(of(town, "rejected_message")[0].id, "close", outcome="technical")
+    town.answer(of(town, "rejected_call")[0].id, "close", outcome="technical")
     town.later(hours=1)
     assert not of(town, "standing_alarms")[0].active
 

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from gateway.contract import Changes
 from gateway.model.alert import Alert, AlertEntry
 from gateway.model.delivery import Delivery
+from gateway.pipeline.rejection import REJECTIONS
 from gateway.pipeline.walk import Walk
 from gateway.plugins import load_rules
 from gateway.recording.file import Recording
@@ -70,7 +71,7 @@ def test_history_is_the_same_line_for_line(live: Kept, again: Noted) -> None:
 
 def test_alerts_are_the_same_but_for_sentences_that_were_left_out(live: Kept, again: Noted) -> None:
     def bare(alert: Alert) -> Alert:
-        quotes = alert.rule in {"rejected_message", "outbox_old"}
+        quotes = alert.rule in REJECTIONS | {"outbox_old"}
         return replace(alert, reason="") if quotes else alert
 
     assert again.alerts.keys() == live.alerts.keys()
