@@ -526,6 +526,14 @@ def test_what_cannot_be_read_of_an_alarm_may_be_a_call_and_goes_to_care_staff(de
     assert alert.accept_within_s == 600
 
 
+def test_a_technical_rejection_that_is_open_does_not_hold_back_what_may_be_a_call() -> None:
+    house = House(document({"d": {"kind": "button", **QUIET}}))
+    house.garbles("d")
+    house.enrol(document({"d": {"kind": "button", "role": "sos", **QUIET}}))
+    house.garbles("d")
+    assert [house.one(text).ladder for text in ("rejected_message", "rejected_call")] == ["technical", "care"]
+
+
 def test_a_rejected_message_of_an_unknown_device_raises_nothing(house: House) -> None:
     house.garbles("stranger")
     assert house.open() == []
